@@ -1,0 +1,1 @@
+"""Words and rules, pure: everything here runs with the network cable cut."""

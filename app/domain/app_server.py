@@ -1,0 +1,70 @@
+"""App servers: one immutable deployment each, and the only ways its state may move."""
+
+from enum import StrEnum
+
+
+class AppServerStatus(StrEnum):
+    NEW = "new"
+    #: Its host is being reached and checked.
+    WAITING = "waiting"
+    #: Its release is being built on the host.
+    CONFIGURING = "configuring"
+    RUNNING = "running"
+    #: It could not be configured; its files and log stay for inspection.
+    FAILED = "failed"
+    #: Its host could not be used at all.
+    ERROR = "error"
+    TERMINATED = "terminated"
+
+
+#: The table of Ocim's AppServer state machine; whatever is not here raises.
+TRANSITIONS: frozenset[tuple[AppServerStatus, AppServerStatus]] = frozenset(
+    {
+        (AppServerStatus.NEW, AppServerStatus.WAITING),
+        (AppServerStatus.NEW, AppServerStatus.ERROR),
+        (AppServerStatus.WAITING, AppServerStatus.CONFIGURING),
+        (AppServerStatus.WAITING, AppServerStatus.ERROR),
+        (AppServerStatus.CONFIGURING, AppServerStatus.RUNNING),
+        (AppServerStatus.CONFIGURING, AppServerStatus.FAILED),
+        (AppServerStatus.RUNNING, AppServerStatus.TERMINATED),
+    }
+)
+
+#: States in which the app server owns its port on the host.
+HOLDS_PORT = frozenset(
+    {
+        AppServerStatus.NEW,
+        AppServerStatus.WAITING,
+        AppServerStatus.CONFIGURING,
+        AppServerStatus.RUNNING,
+    }
+)
+
+
+class WrongState(Exception):
+    """An app server was asked to move in a way that its life does not allow."""
+
+    def __init__(self, current: AppServerStatus, wanted: AppServerStatus) -> None:
+        super().__init__(f"An app server cannot go from {current} to {wanted}.")
+        self.current = current
+        self.wanted = wanted
+
+
+def sources_of(wanted: AppServerStatus) -> frozenset[AppServerStatus]:
+    """The states from which `wanted` may be reached."""
+    return frozenset(source for source, target in TRANSITIONS if target is wanted)
+
+
+def check_transition(current: AppServerStatus, wanted: AppServerStatus) -> None:
+    """Raise WrongState unless the move is in the table."""
+    if (current, wanted) not in TRANSITIONS:
+        raise WrongState(current, wanted)
+
+
+def failure_of(current: AppServerStatus) -> AppServerStatus | None:
+    """Where an app server ends when its job fails now; None when it stays as it is."""
+    if current is AppServerStatus.CONFIGURING:
+        return AppServerStatus.FAILED
+    if current in {AppServerStatus.NEW, AppServerStatus.WAITING}:
+        return AppServerStatus.ERROR
+    return None

@@ -1,0 +1,92 @@
+"""Jobs: their kinds, their states and what a finished one says about the site."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    PROVISION = "provision"
+    ENROLL = "enroll"
+
+
+class JobStatus(StrEnum):
+    #: Committed, not yet taken by a worker; also between two attempts.
+    QUEUED = "queued"
+    #: A worker looked at it and was refused a lock or a unit of capacity; it holds no slot.
+    BLOCKED = "blocked"
+    #: One worker holds the lease and writes as attempt N.
+    RUNNING = "running"
+    #: A cancel was asked for and the work has not stopped yet.
+    CANCELING = "canceling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    #: A newer request for the same thing replaced it before it started.
+    SUPERSEDED = "superseded"
+
+
+FINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SUPERSEDED})
+WAITING = frozenset({JobStatus.QUEUED, JobStatus.BLOCKED})
+
+
+class StepStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELED = "canceled"
+    #: The step may or may not have had its effect: nobody can tell from here.
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """What a finished job did to the instance."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+
+
+class ServiceState(StrEnum):
+    """What the site serves now, as measured by a probe; never guessed."""
+
+    SERVING_NEW = "serving_new"
+    SERVING_OLD = "serving_old"
+    MAINTENANCE = "maintenance"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class LeasePolicy:
+    """How long a silent worker keeps a job, and how often a live one says so."""
+
+    lease: timedelta = timedelta(seconds=15)
+    renew_every: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class WaitPolicy:
+    """How long a job waits for locks that another job holds, and how often it looks."""
+
+    #: DESIGN: waiting for another job's lock is bounded to an hour.
+    lock_wait: timedelta = timedelta(hours=1)
+    #: A row nobody claimed for this long is pushed to Redis again.
+    push_again_after: timedelta = timedelta(seconds=5)
+    #: A recovered job is tried this often before it is given up as `worker-lost`.
+    max_attempts: int = 3
+
+
+def lock_names(kind: JobKind, *, instance_id: object, host_id: object) -> tuple[str, ...]:
+    """Redis locks a job of this kind must hold while it works, in sorted order."""
+    if kind is JobKind.ENROLL:
+        return (f"host:{host_id}",)
+    return (f"instance:{instance_id}",)
+
+
+def takes_capacity(kind: JobKind) -> bool:
+    """Whether a running job of this kind uses one unit of its host's capacity."""
+    return kind is not JobKind.ENROLL

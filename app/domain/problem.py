@@ -1,0 +1,71 @@
+"""The catalogue of error codes: what each means and whether trying again can help."""
+
+from dataclasses import dataclass
+
+DOCS = "docs/errors.md"
+
+
+@dataclass(frozen=True)
+class Code:
+    """One row of the catalogue; `docs/errors.md` has a section for each."""
+
+    code: str
+    title: str
+    transient: bool = False
+
+
+_ROWS = (
+    # The request itself
+    Code("unauthorized", "A valid token is needed"),
+    Code("forbidden", "The token may not do this"),
+    Code("not-found", "There is no such thing"),
+    Code("method-not-allowed", "This address does not answer to this method"),
+    Code("invalid-request", "The request is not valid"),
+    Code("unsupported-media-type", "The body's content type is not accepted"),
+    Code("request-too-large", "The body is too large"),
+    Code("conflict", "The request does not fit the present state"),
+    Code("already-exists", "The name is taken"),
+    Code("in-use", "Something still depends on it"),
+    Code("if-match-missing", "The request must say which version it changes"),
+    Code("stale", "Somebody changed it in the meantime"),
+    Code("plan-not-ready", "No worker has planned this job yet", transient=True),
+    Code("host-closed", "The host takes no new work"),
+    Code("invalid-recipe", "The recipe is not valid"),
+    Code("invalid-settings", "The settings do not fit the recipe"),
+    Code("unavailable", "A part that Liftlock needs does not answer", transient=True),
+    Code("internal-error", "Liftlock made a mistake"),
+    # Waiting and owning
+    Code("lock-wait-timeout", "The job waited too long for another one"),
+    Code("worker-lost", "The worker that ran the job went silent"),
+    Code("lost-ownership", "Another attempt owns this job now"),
+    # Reaching a host
+    Code("host-unreachable", "The host does not answer", transient=True),
+    Code("host-key-missing", "The host's key is not pinned yet"),
+    Code("host-key-changed", "The host shows another key than the pinned one"),
+    Code("ssh-auth-failed", "The host refuses Liftlock's key"),
+    Code("forwarding-refused", "The host's SSH server does not forward connections"),
+    Code("connection-lost", "The connection to the host was lost for good"),
+    Code("runner-failed", "Liftlock's runner does not work on the host"),
+    # Steps
+    Code("step-failed", "A command failed"),
+    Code("step-timeout", "A command took too long"),
+    Code("disk-full", "The host's disk is full"),
+    Code("preflight-failed", "The host lacks something the site needs"),
+    Code("tool-missing", "A program is missing on the host"),
+    Code("not-writable", "A folder on the host cannot be written"),
+    Code("revision-not-found", "The repository has no such revision"),
+    Code("repository-unreachable", "The repository does not answer", transient=True),
+    Code("repository-auth-failed", "The repository refuses the access"),
+    Code("needs-upgrade", "The site's data is older than this revision needs"),
+    Code("port-in-use", "Another program listens on the port"),
+    Code("start-failed", "The site did not start"),
+    Code("check-failed", "The site does not answer as it should"),
+    Code("secret-missing", "A secret that the recipe needs is not set"),
+)
+
+CODES = {row.code: row for row in _ROWS}
+
+
+def docs_url(code: str) -> str:
+    """Where the code is explained."""
+    return f"{DOCS}#{code}"

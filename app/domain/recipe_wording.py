@@ -1,0 +1,63 @@
+"""What pydantic found wrong with a recipe, in the words of the document."""
+
+import types
+from collections.abc import Iterator
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from app.domain.recipe_parts import described
+from app.domain.recipe_rules import near_miss
+from app.domain.recipe_source import Path, RecipeError, Source
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of names",
+    "model_type": "a mapping of keys",
+    "model_attributes_type": "a mapping of keys",
+}
+
+
+def errors(model: type[BaseModel], source: Source, error: ValidationError) -> list[RecipeError]:
+    """One error for each place, with its line."""
+    return [
+        source.error(detail["loc"], _message(model, detail))
+        for detail in error.errors(include_url=False, include_context=True)
+    ]
+
+
+def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
+    key, found = detail["loc"][-1] if detail["loc"] else "", detail["input"]
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key `{key}`{near_miss(str(key), _keys_at(model, detail['loc'][:-1]))}"
+    if kind == "missing":
+        return f"the key `{key}` is missing"
+    if kind in _WANTED:
+        name = f"`{key}` wants" if isinstance(key, str) and key else "wants"
+        return f"{name} {_WANTED[kind]}, found {described(found)}"
+    return f"{described(found)} does not fit: {detail['msg']}"
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that the document may have at `path`."""
+    models = [model]
+    for part in path:
+        if part in models[-1].model_fields:
+            annotation = models[-1].model_fields[str(part)].annotation
+            models.append(next(_models_in(annotation), models[-1]))
+    return list(models[-1].model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    if get_origin(annotation) in {tuple, dict, Union, types.UnionType}:
+        for inner in get_args(annotation):
+            yield from _models_in(inner)

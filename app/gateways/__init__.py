@@ -1,0 +1,1 @@
+"""One outside system per module, reusable elsewhere. They do not know each other."""

@@ -1,0 +1,25 @@
+"""Tables: columns only, no queries. Importing this package registers them all."""
+
+from app.models.app_server import AppServer
+from app.models.event import Event
+from app.models.host import Host
+from app.models.identity import Identity
+from app.models.instance import Instance, Secret
+from app.models.job import Job, JobStep
+from app.models.lock import Lock
+from app.models.recipe import Recipe
+from app.models.token import Token
+
+__all__ = [
+    "AppServer",
+    "Event",
+    "Host",
+    "Identity",
+    "Instance",
+    "Job",
+    "JobStep",
+    "Lock",
+    "Recipe",
+    "Secret",
+    "Token",
+]

@@ -1,0 +1,45 @@
+"""The `app_servers` table: one immutable deployment each."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from app.domain.app_server import HOLDS_PORT, AppServerStatus
+from app.models.base import MutableRow, Word
+
+_HOLDS_PORT = ", ".join(f"'{status}'" for status in sorted(HOLDS_PORT))
+
+
+class AppServer(MutableRow, table=True):
+    __tablename__ = "app_servers"
+    __table_args__ = (
+        UniqueConstraint("instance_id", "number"),
+        Index(
+            "uq_app_servers_host_id_port",
+            "host_id",
+            "port",
+            unique=True,
+            postgresql_where=text(f"status IN ({_HOLDS_PORT})"),
+        ),
+    )
+
+    instance_id: UUID = Field(foreign_key="instances.id", index=True)
+    host_id: UUID = Field(foreign_key="hosts.id", index=True)
+    job_id: UUID = Field(foreign_key="jobs.id", index=True)
+    recipe_id: UUID = Field(foreign_key="recipes.id")
+    number: int
+    name: str
+    revision: str
+    #: The exact commit or package version that the revision meant.
+    commit: str | None = None
+    #: Its release folder, relative to the host's base folder.
+    release: str
+    status: AppServerStatus = Field(default=AppServerStatus.NEW, sa_type=Word(AppServerStatus))
+    is_active: bool = False
+    port: int
+    #: The environment it was made with (settings resolved; no secret), never changed.
+    settings: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    error: dict[str, Any] | None = Field(default=None, sa_type=JSONB)

@@ -1,0 +1,80 @@
+"""An instance's secrets: set, generated, and opened for one job only."""
+
+import secrets as random
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import store
+from app.domain.recipe import Recipe
+from app.errors import Conflict
+from app.gateways.vault import Vault
+from app.models import Instance
+from app.store.database import Database
+
+#: The secret that holds the private key for the instance's repository.
+DEPLOY_KEY = "DEPLOY_KEY"
+
+
+async def put(db: Database, vault: Vault, *, instance: str, name: str, value: str) -> datetime:
+    """Set or replace one; when it was done. The value is not readable again through the API."""
+    async with db.transaction() as session:
+        row = await store.instances.get(session, instance)
+        return await _seal(session, vault, row, name, value)
+
+
+async def list_names(db: Database, *, instance: str) -> list[tuple[str, datetime]]:
+    async with db.transaction() as session:
+        row = await store.instances.get(session, instance)
+        found = await store.instances.list_secrets(session, row.id)
+    return [(secret.name, secret.updated_at) for secret in found]
+
+
+async def delete(db: Database, *, instance: str, name: str) -> None:
+    async with db.transaction() as session:
+        row = await store.instances.get(session, instance)
+        await store.instances.delete_secret(session, row.id, name)
+
+
+async def generate(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
+    """Make the secrets that the recipe says are generated and that are not there yet."""
+    present = {row.name for row in await store.instances.list_secrets(session, instance.id)}
+    for name, spec in recipe.secrets.items():
+        if spec.generate and name not in present:
+            value = random.token_urlsafe(spec.generate)[: spec.generate]
+            await _seal(session, vault, instance, name, value)
+
+
+async def require(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
+    """Generate what is generated; raise Conflict when a required one is missing."""
+    await generate(session, vault, instance, recipe)
+    present = {row.name for row in await store.instances.list_secrets(session, instance.id)}
+    missing = [
+        name for name, spec in recipe.secrets.items() if spec.required and name not in present
+    ]
+    if missing:
+        raise Conflict(
+            f"Instance {instance.name} lacks the secret(s) {', '.join(missing)}, which recipe"
+            f" {recipe.name} needs.",
+            code="secret-missing",
+            hint=f"Set each: liftlock secrets set {instance.name} {missing[0]}",
+        )
+
+
+async def reveal(session: AsyncSession, vault: Vault, instance: Instance) -> dict[str, str]:
+    """Every secret in plain text, for the worker that is about to use them."""
+    found = await store.instances.list_secrets(session, instance.id)
+    return {
+        row.name: vault.open(row.ciphertext, context=_context(instance, row.name)) for row in found
+    }
+
+
+async def _seal(
+    session: AsyncSession, vault: Vault, instance: Instance, name: str, value: str
+) -> datetime:
+    sealed = vault.seal(value, context=_context(instance, name))
+    return await store.instances.put_secret(session, instance.id, name, sealed)
+
+
+def _context(instance: Instance, name: str) -> str:
+    return f"secret:{instance.id}:{name}"

@@ -1,0 +1,78 @@
+"""Statements about app servers. Only their state, commit and error ever change."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.domain.app_server import AppServerStatus, check_transition
+from app.errors import NotFound
+from app.models import AppServer
+from app.models.base import utc_now
+from app.store import rows
+
+
+async def add(session: AsyncSession, app_server: AppServer) -> AppServer:
+    return await rows.add(session, app_server, taken="The app server's number or port is taken.")
+
+
+async def find_of_job(session: AsyncSession, job_id: UUID) -> AppServer | None:
+    query = select(AppServer).where(AppServer.job_id == job_id)
+    return (await session.exec(query)).first()
+
+
+async def of_jobs(session: AsyncSession, job_ids: set[UUID]) -> dict[UUID, AppServer]:
+    if not job_ids:
+        return {}
+    query = select(AppServer).where(col(AppServer.job_id).in_(job_ids))
+    return {row.job_id: row for row in (await session.exec(query)).all()}
+
+
+async def get(session: AsyncSession, app_server_id: UUID) -> AppServer:
+    row = await session.get(AppServer, app_server_id)
+    if row is None:
+        raise NotFound(f"There is no app server {app_server_id}.")
+    return row
+
+
+async def list_of_instance(
+    session: AsyncSession, instance_id: UUID, *, after: UUID | None, limit: int
+) -> list[AppServer]:
+    query = select(AppServer).where(AppServer.instance_id == instance_id)
+    return await rows.page(session, query, AppServer, after=after, limit=limit, newest_first=True)
+
+
+async def any_running(session: AsyncSession, instance_id: UUID) -> bool:
+    query = select(AppServer.id).where(
+        AppServer.instance_id == instance_id,
+        col(AppServer.status) == AppServerStatus.RUNNING,
+    )
+    return (await session.exec(query)).first() is not None
+
+
+async def move(
+    session: AsyncSession,
+    app_server: AppServer,
+    wanted: AppServerStatus,
+    *,
+    error: dict[str, Any] | None = None,
+) -> None:
+    """Change its state; raises WrongState for a move that its life does not allow."""
+    await session.refresh(app_server, with_for_update=True)
+    check_transition(app_server.status, wanted)
+    app_server.status = wanted
+    app_server.error = error
+    await _touch(session, app_server)
+
+
+async def set_commit(session: AsyncSession, app_server: AppServer, commit: str) -> None:
+    app_server.commit = commit
+    await _touch(session, app_server)
+
+
+async def _touch(session: AsyncSession, app_server: AppServer) -> None:
+    app_server.version += 1
+    app_server.updated_at = utc_now()
+    session.add(app_server)
+    await session.flush()

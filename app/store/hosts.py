@@ -1,0 +1,97 @@
+"""Statements about hosts."""
+
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.domain.app_server import HOLDS_PORT
+from app.domain.job import FINAL, JobKind, JobStatus
+from app.errors import Conflict
+from app.models import AppServer, Host, Instance, Job
+from app.models.base import utc_now
+from app.store import rows
+
+
+async def add(session: AsyncSession, host: Host) -> Host:
+    return await rows.add(session, host, taken=f"There is already a host named {host.name!r}.")
+
+
+async def get(session: AsyncSession, ref: str | UUID) -> Host:
+    return await rows.get(session, Host, ref, noun="host")
+
+
+async def lock(session: AsyncSession, ref: str | UUID) -> Host:
+    return await rows.lock(session, Host, ref, noun="host")
+
+
+async def list_page(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Host]:
+    return await rows.page(session, select(Host), Host, after=after, limit=limit)
+
+
+async def names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
+    if not ids:
+        return {}
+    query = select(Host.id, Host.name).where(col(Host.id).in_(ids))
+    return dict((await session.exec(query)).all())
+
+
+async def touch(session: AsyncSession, host: Host) -> Host:
+    """Count the change; the API's ETag follows."""
+    host.version += 1
+    host.updated_at = utc_now()
+    session.add(host)
+    await session.flush()
+    return host
+
+
+async def delete(session: AsyncSession, host: Host) -> None:
+    await session.delete(host)
+    await session.flush()
+
+
+async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
+    """What still needs the host, as words for a person."""
+    counts = {
+        "instance(s) placed on it": select(func.count()).where(col(Instance.host_id) == host_id),
+        "app server(s)": select(func.count()).where(col(AppServer.host_id) == host_id),
+        "host(s) that jump through it": select(func.count()).where(
+            col(Host.jump_host_id) == host_id
+        ),
+        "unfinished job(s)": select(func.count()).where(
+            col(Job.host_id) == host_id, col(Job.status).not_in(FINAL)
+        ),
+    }
+    found = [(noun, (await session.exec(query)).one()) for noun, query in counts.items()]
+    return [f"{count} {noun}" for noun, count in found if count]
+
+
+async def free_capacity(session: AsyncSession, host: Host) -> int:
+    """Units of capacity not used by running jobs. Call with the host's row locked."""
+    query = select(func.count()).where(
+        col(Job.host_id) == host.id,
+        col(Job.status) == JobStatus.RUNNING,
+        col(Job.kind) != JobKind.ENROLL,
+    )
+    return host.capacity - (await session.exec(query)).one()
+
+
+async def allocate_port(session: AsyncSession, host: Host) -> int:
+    """The next free port of the host's range, going round. Call with the host's row locked."""
+    query = select(AppServer.port).where(
+        col(AppServer.host_id) == host.id, col(AppServer.status).in_(HOLDS_PORT)
+    )
+    taken = set((await session.exec(query)).all())
+    size = host.port_last - host.port_first + 1
+    start = max(host.next_port, host.port_first) - host.port_first
+    for step in range(size):
+        port = host.port_first + (start + step) % size
+        if port not in taken:
+            host.next_port = port + 1 if port < host.port_last else host.port_first
+            session.add(host)
+            return port
+    raise Conflict(
+        f"Host {host.name} has no free port in {host.port_first}-{host.port_last}.",
+        hint="Give it a larger range: liftlock hosts set NAME --ports FIRST-LAST",
+    )

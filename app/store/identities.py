@@ -1,0 +1,30 @@
+"""Statements about Liftlock's own SSH keys."""
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.models import Identity
+
+
+async def add(session: AsyncSession, identity: Identity) -> Identity:
+    session.add(identity)
+    await session.flush()
+    return identity
+
+
+async def list_all(session: AsyncSession) -> list[Identity]:
+    """Newest first."""
+    query = select(Identity).order_by(col(Identity.id).desc())
+    return list((await session.exec(query)).all())
+
+
+async def deactivate_all(session: AsyncSession) -> None:
+    """No identity is offered as the current one any more; the caller adds the next."""
+    connection = await session.connection()
+    await connection.execute(update(Identity).values(is_active=False))
+
+
+async def delete(session: AsyncSession, identity: Identity) -> None:
+    await session.delete(identity)
+    await session.flush()

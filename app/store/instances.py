@@ -1,0 +1,124 @@
+"""Statements about instances and their secrets."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.domain.app_server import HOLDS_PORT
+from app.domain.job import FINAL
+from app.errors import NotFound
+from app.models import AppServer, Instance, Job, Secret
+from app.models.base import utc_now
+from app.store import rows
+
+
+async def add(session: AsyncSession, instance: Instance) -> Instance:
+    taken = f"There is already an instance named {instance.name!r}."
+    return await rows.add(session, instance, taken=taken)
+
+
+async def get(session: AsyncSession, ref: str | UUID) -> Instance:
+    return await rows.get(session, Instance, ref, noun="instance")
+
+
+async def lock(session: AsyncSession, ref: str | UUID) -> Instance:
+    return await rows.lock(session, Instance, ref, noun="instance")
+
+
+async def list_page(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Instance]:
+    return await rows.page(session, select(Instance), Instance, after=after, limit=limit)
+
+
+async def names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
+    if not ids:
+        return {}
+    query = select(Instance.id, Instance.name).where(col(Instance.id).in_(ids))
+    return dict((await session.exec(query)).all())
+
+
+async def touch(session: AsyncSession, instance: Instance) -> Instance:
+    """Count the change; the API's ETag follows."""
+    instance.version += 1
+    instance.updated_at = utc_now()
+    session.add(instance)
+    await session.flush()
+    return instance
+
+
+async def take_number(session: AsyncSession, instance: Instance) -> int:
+    """The number of the instance's next app server. Call with its row locked."""
+    number = instance.next_number
+    instance.next_number += 1
+    session.add(instance)
+    return number
+
+
+async def mark_prepared(session: AsyncSession, instance: Instance) -> None:
+    instance.prepared_at = utc_now()
+    session.add(instance)
+
+
+async def mark_participant_created(session: AsyncSession, instance: Instance, name: str) -> None:
+    if name not in instance.participants_created:
+        instance.participants_created = [*instance.participants_created, name]
+        session.add(instance)
+
+
+async def dependents(session: AsyncSession, instance_id: UUID) -> list[str]:
+    """What still needs the instance, as words for a person."""
+    servers = select(func.count()).where(
+        col(AppServer.instance_id) == instance_id, col(AppServer.status).in_(HOLDS_PORT)
+    )
+    jobs = select(func.count()).where(
+        col(Job.instance_id) == instance_id, col(Job.status).not_in(FINAL)
+    )
+    found = {
+        "living app server(s)": (await session.exec(servers)).one(),
+        "unfinished job(s)": (await session.exec(jobs)).one(),
+    }
+    return [f"{count} {noun}" for noun, count in found.items() if count]
+
+
+async def delete(session: AsyncSession, instance: Instance) -> None:
+    """Remove it with its secrets and dead app servers; its finished jobs stay as history."""
+    connection = await session.connection()
+    mine = instance.id
+    await connection.execute(sql_delete(Secret).where(col(Secret.instance_id) == mine))
+    await connection.execute(sql_delete(AppServer).where(col(AppServer.instance_id) == mine))
+    await connection.execute(
+        update(Job).where(col(Job.instance_id) == mine).values(instance_id=None)
+    )
+    await session.delete(instance)
+    await session.flush()
+
+
+async def put_secret(
+    session: AsyncSession, instance_id: UUID, name: str, ciphertext: bytes
+) -> datetime:
+    """Set or replace; when it was done."""
+    now = utc_now()
+    values = {"ciphertext": ciphertext, "updated_at": now}
+    statement = insert(Secret).values(instance_id=instance_id, name=name, **values)
+    connection = await session.connection()
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["instance_id", "name"], set_=values)
+    )
+    return now
+
+
+async def list_secrets(session: AsyncSession, instance_id: UUID) -> list[Secret]:
+    query = select(Secret).where(Secret.instance_id == instance_id)
+    return list((await session.exec(query.order_by(col(Secret.name)))).all())
+
+
+async def delete_secret(session: AsyncSession, instance_id: UUID, name: str) -> None:
+    secret = await session.get(Secret, (instance_id, name))
+    if secret is None:
+        raise NotFound(f"The instance has no secret {name!r}.")
+    await session.delete(secret)
+    await session.flush()

@@ -1,0 +1,79 @@
+"""What every aggregate's statements share: finding by id or name, and pages in key order."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from app.errors import AlreadyExists, NotFound
+from app.models.base import Row
+
+R = TypeVar("R", bound=Row)
+M = TypeVar("M", bound=SQLModel)
+
+
+def parse_id(ref: str | UUID) -> UUID | None:
+    """A UUID when the text is one, else None."""
+    if isinstance(ref, UUID):
+        return ref
+    try:
+        return UUID(ref)
+    except ValueError:
+        return None
+
+
+async def find(session: AsyncSession, model: type[R], ref: str | UUID) -> R | None:
+    """By id, else by name."""
+    found = parse_id(ref)
+    if found is not None:
+        return await session.get(model, found)
+    named: Any = model
+    query: SelectOfScalar[R] = select(model).where(named.name == ref)
+    return (await session.exec(query)).first()
+
+
+async def get(session: AsyncSession, model: type[R], ref: str | UUID, *, noun: str) -> R:
+    """By id or name; raises NotFound with the noun that the user knows."""
+    row = await find(session, model, ref)
+    if row is None:
+        raise NotFound(f"There is no {noun} {str(ref)!r}.")
+    return row
+
+
+async def lock(session: AsyncSession, model: type[R], ref: str | UUID, *, noun: str) -> R:
+    """The same, locked against other writers until the transaction ends, freshly read."""
+    row = await get(session, model, ref, noun=noun)
+    await session.refresh(row, with_for_update=True)
+    return row
+
+
+async def add(session: AsyncSession, row: M, *, taken: str) -> M:
+    """Insert; a unique key that exists becomes AlreadyExists with `taken` as its sentence."""
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if "unique" in str(error.orig).lower():
+            raise AlreadyExists(taken) from error
+        raise
+    return row
+
+
+async def page(
+    session: AsyncSession,
+    query: SelectOfScalar[R],
+    model: type[R],
+    *,
+    after: UUID | None,
+    limit: int,
+    newest_first: bool = False,
+) -> list[R]:
+    """At most `limit` rows in key order behind `after`; ids are UUIDv7, so that is time order."""
+    key = col(model.id)
+    if after is not None:
+        query = query.where(key < after if newest_first else key > after)
+    query = query.order_by(key.desc() if newest_first else key).limit(limit)
+    return list((await session.exec(query)).all())

@@ -1,0 +1,1 @@
+"""The guest book: its entries, its form and its page."""

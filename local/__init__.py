@@ -1,0 +1,1 @@
+"""The embedded stack: real servers, the API and the worker as supervised child processes."""

@@ -1,0 +1,78 @@
+"""TCP ports: whether one can be taken, and by whom it is taken."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+from local import processes
+from local.errors import Refused
+
+LISTEN = "0A"
+
+
+def claim(host: str, port: int, *, option: str = "--port") -> int:
+    """The port when it can be taken (0: some free one); else Refused, naming who has it."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except socket.gaierror as error:
+        raise Refused(f"{host} is no address of this machine ({error.strerror}).") from error
+    except OSError as error:
+        raise Refused(_why_not(host, port, error, option)) from error
+
+
+def first_free(host: str, first: int, *, besides: set[int]) -> int:
+    """The first free port from `first` on."""
+    for port in range(first, first + 100):
+        if port not in besides and is_free(host, port):
+            return port
+    raise Refused(f"No free port on {host} between {first} and {first + 99}.")
+
+
+def is_free(host: str, port: int) -> bool:
+    try:
+        return claim(host, port) == port
+    except Refused:
+        return False
+
+
+def listener(port: int) -> str:
+    """Who listens on the port, as words for a message; empty when it cannot be seen."""
+    inodes = _inodes(port)
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            links = [os.readlink(descriptor) for descriptor in folder.iterdir()]  # noqa: PTH115
+        except OSError:
+            continue
+        if any(link in inodes for link in links):
+            pid = int(folder.parent.name)
+            return f"process {pid} ({processes.name(pid)})"
+    return ""
+
+
+def _why_not(host: str, port: int, error: OSError, option: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        who = listener(port)
+        return (
+            f"Port {port} on {host} is in use{f' by {who}' if who else ''}."
+            f" Stop that, or choose another port with {option}."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs root: choose one above 1023 with {option}."
+    return f"Nothing can listen on {host} port {port}: {error.strerror}."
+
+
+def _inodes(port: int) -> set[str]:
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found

@@ -1,0 +1,24 @@
+"""The handles of one worker process, made by its composition root."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.gateways.locks import Locks
+from app.gateways.queue import JobQueue
+from app.gateways.vault import Vault
+from app.store.database import Database
+
+
+@dataclass(frozen=True)
+class Runtime:
+    db: Database
+    queue: JobQueue
+    locks: Locks
+    vault: Vault
+    #: host:pid, as it stands in events and in `jobs.worker`.
+    name: str
+
+
+def runtime_of(ctx: dict[str, Any]) -> Runtime:
+    runtime: Runtime = ctx["runtime"]
+    return runtime

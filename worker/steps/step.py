@@ -1,0 +1,79 @@
+"""The step values: what plans are made of and the engine carries out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an exit code of one of Liftlock's own scripts is reported."""
+
+    code: str  # kebab-case, a row of `app.domain.problem.CODES`
+    title: str
+    hint: str  # the next command to type
+
+
+@dataclass(frozen=True)
+class Command:
+    """A shell script run once on the host; every value reaches it as environment, never as text."""
+
+    script: str  # POSIX sh, fixed or written by the recipe's author
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: Name -> path relative to the host's base folder; the runner exports it absolute.
+    paths: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()  # names whose values the engine adds to the environment
+    cwd: str = "."  # relative to the base folder; created when missing
+    timeout: float = 600.0  # seconds; then the whole remote process group is killed
+    reports: tuple[str, ...] = ()  # facts read from output lines `name=value`
+    failures: Mapping[int, Failure] = field(default_factory=dict)  # by exit code
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An HTTP GET to 127.0.0.1:port on the host, repeated until it answers as it should."""
+
+    port: int
+    path: str
+    status: tuple[int, ...]
+    tries: int
+    every: float  # seconds between two tries
+    timeout: float  # seconds for one try
+    contains: str | None
+    alive: Command | None  # run between tries; non-zero: the process died, so fail at once
+    on_failure: Failure
+
+
+@dataclass(frozen=True)
+class PortFree:
+    """A connection to the port must be refused."""
+
+    port: int
+    on_failure: Failure
+
+
+@dataclass(frozen=True)
+class ReadHostKey:
+    """Reads the host's key without a login; reports the facts `host_key` and `fingerprint`."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something recorded in Postgres by the journal, never on the host."""
+
+    what: str
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+Action = Command | Probe | PortFree | ReadHostKey | Note
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done once, and how it is undone."""
+
+    name: str
+    title: str
+    action: Action
+    undo: Action | None = None
