@@ -1,5 +1,6 @@
 """TCP ports: whether one can be taken, and by whom it is taken."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -44,14 +45,19 @@ def listener(port: int) -> str:
     """Who listens on the port, as words for a message; empty when it cannot be seen."""
     inodes = _inodes(port)
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            links = [os.readlink(descriptor) for descriptor in folder.iterdir()]  # noqa: PTH115
-        except OSError:
-            continue
-        if any(link in inodes for link in links):
+        if _holds(folder, inodes):
             pid = int(folder.parent.name)
             return f"process {pid} ({processes.name(pid)})"
     return ""
+
+
+def _holds(folder: Path, inodes: set[str]) -> bool:
+    with contextlib.suppress(PermissionError, FileNotFoundError):
+        for descriptor in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(descriptor) in inodes:  # noqa: PTH115  (no path, a kernel's word)
+                    return True
+    return False
 
 
 def _why_not(host: str, port: int, error: OSError, option: str) -> str:

@@ -152,10 +152,10 @@ def _readable(password: str, launch: Launch) -> Iterator[tuple[str, tuple[int, .
         os.close(reading)
 
 
-async def clear(directory: Path) -> None:
+def clear(directory: Path) -> None:
     """End the server that an earlier `up` left, or remove the note of one that is gone.
 
-    Without this a new server would refuse to start, also when the id now belongs to another program.
+    Otherwise a new server would refuse to start, even if the id now belongs to another program.
     """
     note = directory / "postmaster.pid"
     try:
@@ -165,7 +165,7 @@ async def clear(directory: Path) -> None:
         return
     server = processes.identify(pid)
     if server is not None and _serves(server, directory):
-        await processes.end(server, STOP)
+        processes.end(server, STOP)
     note.unlink(missing_ok=True)
 
 

@@ -1,6 +1,5 @@
 """Processes that are not our children: found, recognized and ended by their ids."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -69,15 +68,15 @@ def marked(variable: str, value: str) -> list[Process]:
     return [process for process in found if process is not None and process.pid != os.getpid()]
 
 
-async def end(process: Process, signals: Sequence[tuple[signal.Signals, float]]) -> bool:
-    """Send the signals one after the other, each with its seconds; whether it is gone."""
+def end(process: Process, signals: Sequence[tuple[signal.Signals, float]]) -> bool:
+    """Send the signals one after the other, each with its seconds (blocks); whether it is gone."""
     for number, seconds in signals:
         with contextlib.suppress(ProcessLookupError):
             if process.is_alive():
                 os.kill(process.pid, number)
         deadline = time.monotonic() + seconds
         while process.is_alive() and time.monotonic() < deadline:
-            await asyncio.sleep(POLL)
+            time.sleep(POLL)
         if not process.is_alive():
             return True
     return not process.is_alive()

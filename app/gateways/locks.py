@@ -66,7 +66,7 @@ class Refused:
 
 
 class Locks:
-    def __init__(self, redis: "Redis[bytes]", *, ttl: timedelta) -> None:
+    def __init__(self, redis: Redis, *, ttl: timedelta) -> None:
         self._ttl_ms = int(ttl / timedelta(milliseconds=1))
         self._acquire = redis.register_script(_ACQUIRE)
         self._renew = redis.register_script(_RENEW)

@@ -47,6 +47,9 @@ class Job(Row, table=True):
     last_seq: int = Field(default=0, sa_type=BigInteger)
     #: The steps as a person reads them, kept by the worker before anything runs.
     plan: list[dict[str, Any]] | None = Field(default=None, sa_type=JSONB)
+    #: What the first attempt found (data prepared, rivals running), so that every later
+    #: attempt makes the same plan and can go on where the last one stopped.
+    facts: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     error: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     outcome: Outcome | None = Field(default=None, sa_type=Word(Outcome))
     service_state: ServiceState | None = Field(default=None, sa_type=Word(ServiceState))

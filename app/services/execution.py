@@ -12,7 +12,6 @@ from app.domain.app_server import AppServerStatus, failure_of
 from app.domain.event import EventType
 from app.domain.host import HostStatus
 from app.domain.job import (
-    FINAL,
     JobStatus,
     LeasePolicy,
     Outcome,
@@ -21,19 +20,14 @@ from app.domain.job import (
     WaitPolicy,
     takes_capacity,
 )
-from app.domain.recipe import Recipe
-from app.domain.release import release_dir
-from app.errors import LostOwnership
 from app.gateways.vault import Vault
-from app.models import AppServer, Host, Instance, Job
+from app.models import AppServer, Job
 from app.services import secrets
+from app.services.work import Work, freeze
 from app.store.database import Database
 
 #: As many waiting jobs are woken when one ends; the dispatcher finds the rest.
 _WAKE = 8
-
-#: Hosts on the way to a host; more is a loop.
-_MOST_JUMPS = 4
 
 _APP_SERVER_EVENTS = {
     AppServerStatus.WAITING: EventType.APP_SERVER_WAITING,
@@ -54,52 +48,13 @@ class Blocked(Exception):
 
 
 @dataclass(frozen=True)
-class Work:
-    """Everything that planning one job needs to know."""
-
-    job: Job
-    host: Host
-    #: The hosts to jump through, nearest to the worker last.
-    jumps: tuple[Host, ...]
-    instance: Instance | None = None
-    recipe: Recipe | None = None
-    app_server: AppServer | None = None
-    #: The instance has another app server that runs, so its data is in use.
-    others_running: bool = False
-
-
-@dataclass(frozen=True)
 class Claim:
     """A job taken: its fencing tokens, and the facts of steps that earlier attempts finished."""
 
     job: Job
+    work: Work
     tokens: Mapping[str, int]
     done: Mapping[int, Mapping[str, Any]]
-
-
-async def look(db: Database, job_id: UUID) -> Work:
-    """Read what the plan of the job is made from; raises NotFound."""
-    async with db.transaction() as session:
-        job = await store.jobs.get(session, job_id)
-        if job.host_id is None or job.status in FINAL:
-            raise LostOwnership
-        host = await store.hosts.get(session, job.host_id)
-        jumps = await _jumps(session, host)
-        if job.instance_id is None or job.recipe_id is None:
-            return Work(job, host, jumps)
-        instance = await store.instances.get(session, job.instance_id)
-        document = (await store.recipes.by_id(session, job.recipe_id)).document
-        recipe = Recipe.model_validate(document)
-        found = await store.app_servers.find_of_job(session, job_id)
-        return Work(
-            job=job,
-            host=host,
-            jumps=jumps,
-            instance=instance,
-            recipe=recipe,
-            app_server=found or _preview(job, instance, host, recipe),
-            others_running=await store.app_servers.any_running(session, instance.id),
-        )
 
 
 async def keep_plan(db: Database, job_id: UUID, plan: list[dict[str, Any]]) -> None:
@@ -134,6 +89,7 @@ async def claim(
         job = await store.jobs.claim(
             session, work.job.id, attempt=attempt, worker=worker, lease=LeasePolicy().lease
         )
+        work = await freeze(session, job, work)
         tokens = await store.locks.take(session, lock_names, job_id=job.id, attempt=attempt)
         started = {"attempt": attempt, "worker": worker, "tokens": tokens}
         await store.events.append(
@@ -141,7 +97,7 @@ async def claim(
         )
         steps = await store.steps.list_of_job(session, job.id)
     done = {step.number: step.facts for step in steps if step.status is StepStatus.SUCCEEDED}
-    return Claim(job, tokens, done)
+    return Claim(job, work, tokens, done)
 
 
 async def renew(db: Database, job: Job) -> None:
@@ -150,9 +106,12 @@ async def renew(db: Database, job: Job) -> None:
         await store.jobs.renew(session, job.id, attempt=job.attempt, lease=LeasePolicy().lease)
 
 
-async def reveal_secrets(db: Database, vault: Vault, instance: Instance) -> dict[str, str]:
+async def reveal_secrets(db: Database, vault: Vault, work: Work) -> dict[str, str]:
+    """The instance's secrets in plain text, for this attempt only."""
+    if work.instance is None:
+        return {}
     async with db.transaction() as session:
-        return await secrets.reveal(session, vault, instance)
+        return await secrets.reveal(session, vault, work.instance)
 
 
 async def record(db: Database, job: Job, *events: store.events.NewEvent) -> None:
@@ -336,28 +295,3 @@ async def _check_turn(session: AsyncSession, work: Work) -> None:
     host = await store.hosts.lock(session, work.host.id)
     if await store.hosts.free_capacity(session, host) <= 0:
         raise Blocked([{"kind": "capacity", "host": host.name, "capacity": host.capacity}])
-
-
-async def _jumps(session: AsyncSession, host: Host) -> tuple[Host, ...]:
-    found: list[Host] = []
-    while host.jump_host_id is not None and len(found) < _MOST_JUMPS:
-        host = await store.hosts.get(session, host.jump_host_id)
-        found.append(host)
-    return tuple(found)
-
-
-def _preview(job: Job, instance: Instance, host: Host, recipe: Recipe) -> AppServer:
-    """For a dry run: the app server as it would be, in no table."""
-    number, revision = instance.next_number, job.params["revision"]
-    return AppServer(
-        instance_id=instance.id,
-        host_id=host.id,
-        job_id=job.id,
-        recipe_id=instance.recipe_id,
-        number=number,
-        name=f"AppServer {number}",
-        revision=revision,
-        release=release_dir(instance.name, revision, number),
-        port=host.next_port,
-        settings=recipe.resolve_settings(instance.settings),
-    )

@@ -13,7 +13,7 @@ from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.host import CLOSED
 from app.domain.job import JobKind, JobStatus, StepStatus
-from app.domain.recipe import Recipe
+from app.domain.recipe import InvalidSettings, Recipe
 from app.domain.release import release_dir
 from app.errors import Conflict, FieldError, Invalid, NotFound, PlanNotReady
 from app.gateways.queue import JobQueue
@@ -145,10 +145,8 @@ async def _add_provision(
 ) -> None:
     instance = await _named_instance(session, request.instance)
     host = await _placement(session, instance, request.host)
-    recipe = Recipe.model_validate(
-        (await store.recipes.by_id(session, instance.recipe_id)).document
-    )
-    environment = recipe.resolve_settings(instance.settings)
+    recipe = Recipe.from_document((await store.recipes.by_id(session, instance.recipe_id)).document)
+    environment = _environment(instance, recipe)
     await secrets.require(session, vault, instance, recipe)
     job.instance_id, job.host_id, job.recipe_id = instance.id, host.id, instance.recipe_id
     job.params = {**job.params, "revision": request.revision or instance.revision}
@@ -179,6 +177,20 @@ async def _add_app_server(
     await store.app_servers.add(session, app_server)
     created = {"id": str(app_server.id), "name": app_server.name, "port": app_server.port}
     await store.events.append(session, job.id, (EventType.APP_SERVER_CREATED, created))
+
+
+def _environment(instance: Instance, recipe: Recipe) -> dict[str, str]:
+    """The settings as the site will see them; they were checked when they were set."""
+    try:
+        return recipe.resolve_settings(instance.settings)
+    except InvalidSettings as error:
+        fields = tuple(FieldError(f"/instance{e.pointer}", e.message) for e in error.errors)
+        raise Invalid(
+            f"The settings of instance {instance.name} do not fit recipe {recipe.name}.",
+            errors=fields,
+            code="invalid-settings",
+            hint=f"Mend them: liftlock instances set {instance.name} --set NAME=VALUE",
+        ) from error
 
 
 async def _named_instance(session: AsyncSession, ref: str | None) -> Instance:

@@ -38,20 +38,17 @@ async def delete(db: Database, *, instance: str, name: str) -> None:
 
 async def generate(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
     """Make the secrets that the recipe says are generated and that are not there yet."""
-    present = {row.name for row in await store.instances.list_secrets(session, instance.id)}
-    for name, spec in recipe.secrets.items():
-        if spec.generate and name not in present:
-            value = random.token_urlsafe(spec.generate)[: spec.generate]
-            await _seal(session, vault, instance, name, value)
+    present = await names(session, instance)
+    for name, length in recipe.secrets_to_generate(present).items():
+        value = random.token_urlsafe(length)[:length]
+        await _seal(session, vault, instance, name, value)
 
 
 async def require(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
     """Generate what is generated; raise Conflict when a required one is missing."""
     await generate(session, vault, instance, recipe)
-    present = {row.name for row in await store.instances.list_secrets(session, instance.id)}
-    missing = [
-        name for name, spec in recipe.secrets.items() if spec.required and name not in present
-    ]
+    present = await names(session, instance)
+    missing = recipe.missing_secrets(present)
     if missing:
         raise Conflict(
             f"Instance {instance.name} lacks the secret(s) {', '.join(missing)}, which recipe"
@@ -59,6 +56,10 @@ async def require(session: AsyncSession, vault: Vault, instance: Instance, recip
             code="secret-missing",
             hint=f"Set each: liftlock secrets set {instance.name} {missing[0]}",
         )
+
+
+async def names(session: AsyncSession, instance: Instance) -> tuple[str, ...]:
+    return tuple(row.name for row in await store.instances.list_secrets(session, instance.id))
 
 
 async def reveal(session: AsyncSession, vault: Vault, instance: Instance) -> dict[str, str]:

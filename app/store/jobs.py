@@ -191,6 +191,13 @@ async def keep_plan(session: AsyncSession, job_id: UUID, plan: list[dict[str, An
     await connection.execute(update(Job).where(col(Job.id) == job_id).values(plan=plan))
 
 
+async def keep_facts(session: AsyncSession, job: Job, facts: dict[str, Any]) -> None:
+    """Freeze what the plan is made from. Call with the row locked by the claim."""
+    job.facts = facts
+    session.add(job)
+    await session.flush()
+
+
 async def mark_dispatched(session: AsyncSession, job_id: UUID) -> None:
     connection = await session.connection()
     await connection.execute(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, text
+from sqlalchemy import func, text, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -59,12 +59,8 @@ async def labels(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
 
 async def list_newest(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Recipe]:
     """One row a name: its newest version."""
-    newest = (
-        select(Recipe.id)
-        .distinct(col(Recipe.name))
-        .order_by(col(Recipe.name), col(Recipe.version).desc())
-    )
-    query = select(Recipe).where(col(Recipe.id).in_(newest))
+    newest = select(Recipe.name, func.max(Recipe.version)).group_by(col(Recipe.name))
+    query = select(Recipe).where(tuple_(col(Recipe.name), col(Recipe.version)).in_(newest))
     return await rows.page(session, query, Recipe, after=after, limit=limit)
 
 

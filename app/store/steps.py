@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, text, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -78,11 +78,11 @@ async def progress_of(
     """The last step begun of each job: number, title, status."""
     if not job_ids:
         return {}
-    query = (
-        select(JobStep)
+    last = (
+        select(JobStep.job_id, func.max(JobStep.number))
         .where(col(JobStep.job_id).in_(job_ids))
-        .distinct(col(JobStep.job_id))
-        .order_by(col(JobStep.job_id), col(JobStep.number).desc())
+        .group_by(col(JobStep.job_id))
     )
+    query = select(JobStep).where(tuple_(col(JobStep.job_id), col(JobStep.number)).in_(last))
     found = (await session.exec(query)).all()
     return {step.job_id: (step.number, step.title, step.status) for step in found}

@@ -1,26 +1,26 @@
 """The arq function that carries out one job: locks, claim, plan, engine, end."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from app import services
-from app.domain.job import JobStatus, LeasePolicy, Outcome, lock_names
+from app.domain.job import JobStatus, LeasePolicy, Outcome, ServiceState
+from app.domain.problem import CODES, docs_url
 from app.domain.redaction import Redactor
-from app.errors import LostOwnership, NotFound
-from app.gateways.locks import Held, LockLost, LocksUnavailable, Refused
-from app.models import Job
-from app.services.execution import Blocked, Claim, Work
+from app.errors import LostOwnership, NotFound, ServiceError
+from app.gateways.locks import LockLost
+from app.services.execution import Blocked, Claim
+from app.services.work import Work
 from worker import engine
 from worker.jobs.connect import address_of, open_hosts
-from worker.jobs.journal import Journal
+from worker.jobs.journal import Journal, error_of
 from worker.jobs.lease import work_while
+from worker.jobs.locking import JobLocks
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
-from worker.plans.plan import Plan
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
     """One attempt at one job. A wake-up that is late or came twice does nothing."""
     runtime = runtime_of(ctx)
     try:
-        work = await services.execution.look(runtime.db, UUID(job_id))
+        work = await services.work.look(runtime.db, UUID(job_id))
         if work.job.attempt == attempt - 1:
             await _attempt(runtime, work, attempt)
     except (LostOwnership, NotFound, LockLost) as error:
@@ -37,97 +37,94 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
 
 
 async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
-    plan = plan_of(work)
-    await services.execution.keep_plan(runtime.db, work.job.id, plan.describe())
-    names = () if work.job.dry_run else _lock_names(work)
+    await services.execution.keep_plan(runtime.db, work.job.id, plan_of(work).describe())
+    locks = JobLocks(runtime.locks, work.job, worker=runtime.name)
     try:
-        held = await _acquire(runtime, work, names)
-    except Blocked as blocked:
-        await _block(runtime, work, attempt, blocked)
-        return
-    try:
+        await locks.acquire()
         claim = await services.execution.claim(
-            runtime.db, work, attempt=attempt, worker=runtime.name, lock_names=names
+            runtime.db, work, attempt=attempt, worker=runtime.name, lock_names=locks.names
         )
-        await _carry_out(runtime, work, plan, claim, held)
+        await _carry_out(runtime, claim, locks)
     except Blocked as blocked:
-        await _block(runtime, work, attempt, blocked)
+        await services.execution.block(
+            runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
+        )
     finally:
-        await runtime.locks.release(held)
+        await locks.release()
 
 
-async def _carry_out(
-    runtime: Runtime, work: Work, plan: Plan, claim: Claim, held: Held
-) -> None:
+async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
     async def renew() -> None:
         await services.execution.renew(runtime.db, claim.job)
-        await runtime.locks.renew(held)
+        await locks.renew()
 
     try:
-        result = await work_while(
-            _run(runtime, work, plan, claim), renew, every=LeasePolicy().renew_every
-        )
+        end = await work_while(_run(runtime, claim), renew, every=LeasePolicy().renew_every)
     except asyncio.CancelledError:
         await asyncio.shield(services.execution.hand_over(runtime.db, claim.job))
         raise
-    rivals = await services.execution.settle(runtime.db, claim.job, **result)
-    # The lock goes before the wake-up, or the woken job would find it held.
-    await runtime.locks.release(held)
+    except (ServiceError, LockLost):
+        raise
+    except Exception as bug:
+        log.exception("job.crashed", job=str(claim.job.id))
+        end = _end_of_bug(bug)
+    rivals = await services.execution.settle(runtime.db, claim.job, **end)
+    # The locks go before the wake-up, or the woken job would find them held.
+    await locks.release()
     for rival_id, rival_attempt in rivals:
         await runtime.queue.push(rival_id, rival_attempt)
 
 
-async def _run(runtime: Runtime, work: Work, plan: Plan, claim: Claim) -> dict[str, Any]:
-    """The engine's run, as the final state to write. A bug of ours fails the job, with a trace."""
+async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
+    """The engine's run, as the final state to write."""
+    work, plan = claim.work, plan_of(claim.work)
+    await services.execution.keep_plan(runtime.db, work.job.id, plan.describe())
     if work.job.dry_run:
         return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.UNCHANGED}
-    secrets: Mapping[str, str] = {}
-    if work.instance is not None:
-        secrets = await services.execution.reveal_secrets(
-            runtime.db, runtime.vault, work.instance
-        )
-    journal = Journal(runtime.db, claim.job, Redactor(secrets.values()))
+    secrets = await services.execution.reveal_secrets(runtime.db, runtime.vault, work)
+    redactor = Redactor(secrets.values())
+    journal, address = Journal(runtime.db, claim.job, redactor), address_of(work)
     async with open_hosts(runtime) as hosts:
         outcome = await engine.run(
             plan,
-            host=hosts.host(address_of(work)),
+            name=str(work.job.id),
+            host=hosts.host(address),
+            read_host_key=lambda: hosts.read_host_key(address),
             journal=journal,
             secrets=secrets,
             done=claim.done,
         )
-    return journal.final(outcome)
+    return _end_of(work, outcome, redactor)
 
 
-async def _acquire(runtime: Runtime, work: Work, names: tuple[str, ...]) -> Held:
-    """The job's Redis locks, without waiting; raises Blocked with the holder's note."""
-    try:
-        answer = await runtime.locks.try_acquire(
-            names, job=work.job.id, note=_note(runtime, work.job, names)
-        )
-    except LocksUnavailable as error:
-        raise Blocked([{"kind": "locks-unavailable", "detail": str(error)}]) from error
-    if isinstance(answer, Refused):
-        raise Blocked([{"kind": "lock", **answer.holder}])
-    return answer
-
-
-async def _block(runtime: Runtime, work: Work, attempt: int, blocked: Blocked) -> None:
-    await services.execution.block(
-        runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
-    )
-
-
-def _lock_names(work: Work) -> tuple[str, ...]:
-    job = work.job
-    return lock_names(job.kind, instance_id=job.instance_id, host_id=job.host_id)
-
-
-def _note(runtime: Runtime, job: Job, names: tuple[str, ...]) -> dict[str, Any]:
-    """What a person wants to know about the holder of a lock."""
+def _end_of(work: Work, outcome: engine.Outcome, redactor: Redactor) -> dict[str, Any]:
+    """What was done, and what the site does now as far as that was measured."""
+    alone = work.facts is not None and not work.facts.others_running
+    if outcome.error is None:
+        # The plan's check has just answered; whether an older app server still does is not asked.
+        state = ServiceState.SERVING_NEW if alone else ServiceState.UNKNOWN
+        return {
+            "status": JobStatus.SUCCEEDED,
+            "outcome": Outcome.CHANGED,
+            "service_state": state if work.instance else None,
+        }
+    down = ServiceState.DOWN if alone and outcome.undone else ServiceState.UNKNOWN
     return {
-        "locks": list(names),
-        "job_kind": job.kind,
-        "actor": job.actor,
-        "worker": runtime.name,
-        "since": job.created_at.isoformat(),
+        "status": JobStatus.FAILED,
+        "outcome": Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED,
+        "service_state": down if work.instance else None,
+        "error": redactor.clean_json(error_of(outcome.error)),
     }
+
+
+def _end_of_bug(bug: Exception) -> dict[str, Any]:
+    code = "internal-error"
+    error = {
+        "code": code,
+        "title": CODES[code].title,
+        "detail": f"The worker met {type(bug).__name__}; its log has the trace.",
+        "hint": "Report it with the worker's log; then repeat the job.",
+        "step": None,
+        "docs": docs_url(code),
+    }
+    return {"status": JobStatus.FAILED, "error": error, "service_state": ServiceState.UNKNOWN}

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 
-def release(request: HttpRequest) -> dict[str, dict[str, str]]:  # noqa: ARG001
+def release(_request: HttpRequest) -> dict[str, dict[str, str]]:
     shown = {
         "revision": settings.REVISION or "working copy",
         "commit": settings.COMMIT,

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def healthz(_request: HttpRequest) -> HttpResponse:
     status, schema = _database()
     code = HTTPStatus.OK if status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
     answer = {"status": status, "revision": settings.REVISION, "schema": schema}
@@ -20,7 +20,7 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 
 
 def _database() -> tuple[str, str | None]:
-    """The state of the database and the newest migration applied to it.
+    """Tell the state of the database and the newest migration applied to it.
 
     A schema newer than this code is fine: during an upgrade the old revision still serves.
     """

@@ -1,0 +1,283 @@
+"""`liftlock hosts`: machines reached by SSH."""
+
+import getpass
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from app.cli import arguments, session, waiting
+from app.cli.client import path
+from app.cli.errors import Exit, UsageError
+from app.cli.session import Session
+from app.domain.host import HostStatus, Supervisor
+
+app = typer.Typer(name="hosts", help="Machines reached by SSH.", no_args_is_help=True)
+
+_LISTED = [
+    ("name", "name"),
+    ("address", "address"),
+    ("user", "user"),
+    ("status", "status"),
+    ("enrolled", "enrolled"),
+    ("supervisor", "supervisor"),
+    ("capacity", "capacity"),
+]
+_SHOWN = [
+    ("name", "name"),
+    ("id", "id"),
+    ("address", "address"),
+    ("port", "port"),
+    ("user", "user"),
+    ("status", "status"),
+    ("enrolled", "enrolled"),
+    ("fingerprint", "fingerprint"),
+    ("waiting for confirmation", "pending_fingerprint"),
+    ("base directory", "base_dir"),
+    ("sudo", "sudo"),
+    ("jump host", "jump_host"),
+    ("supervisor", "supervisor"),
+    ("supervisor options", "supervisor_options"),
+    ("pool", "pool"),
+    ("labels", "labels"),
+    ("capacity", "capacity"),
+    ("first port", "port_first"),
+    ("last port", "port_last"),
+    ("updated", "updated_at"),
+]
+
+Name = Annotated[str, typer.Argument(help="Its name or id.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="SSH port [22].")]
+User = Annotated[str | None, typer.Option(help="Who Liftlock logs in as.")]
+BaseDir = Annotated[
+    str | None, typer.Option(help="Where it keeps its files, below the home [liftlock].")
+]
+Sudo = Annotated[bool | None, typer.Option("--sudo/--no-sudo", help="Work through sudo.")]
+Jump = Annotated[str | None, typer.Option(help="Reach it through this host; '' for none.")]
+SupervisedBy = Annotated[Supervisor | None, typer.Option(help="Who keeps sites running [none].")]
+SupervisorOption = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeat it for several.")
+]
+Pool = Annotated[str | None, typer.Option(help="The pool it belongs to; '' for none.")]
+Label = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeat it.")]
+Capacity = Annotated[int | None, typer.Option(min=1, help="Jobs side by side [2].")]
+Ports = Annotated[str | None, typer.Option(metavar="A-B", help="For sites [20000-29999].")]
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    address: Annotated[str, typer.Argument(help="DNS name or IP address.")],
+    user: User = None,
+    port: Port = None,
+    base_dir: BaseDir = None,
+    sudo: Sudo = None,
+    jump: Jump = None,
+    supervisor: SupervisedBy = None,
+    supervisor_option: SupervisorOption = None,
+    pool: Pool = None,
+    label: Label = None,
+    capacity: Capacity = None,
+    ports: Ports = None,
+    host_key: Annotated[
+        str | None, typer.Option(help="Pin this public key at once: 'ssh-ed25519 AAAA…' or @FILE.")
+    ] = None,
+) -> None:
+    """Register a machine. Unless --host-key pins its key, enroll it next.
+
+    \b
+    Examples:
+      liftlock hosts add web-1 192.0.2.10 --user deploy
+      liftlock hosts add db-1 10.0.0.5 --user deploy --sudo --jump web-1 --supervisor systemd
+      liftlock hosts add web-2 192.0.2.11 --user deploy --host-key @/etc/ssh/ssh_host_ed25519_key.pub
+    """
+    here = session.of(ctx)
+    fields = _fields(locals())
+    body = {"name": name, "address": address, "user": user or _me(), **fields}
+    if host_key is not None:
+        body["host_key"] = _key(host_key)
+    made = here.api.post(path("hosts"), body)
+    if here.output.json_mode:
+        here.output.json(made)
+        return
+    here.output.line(f"Added host {made['name']} ({made['user']}@{made['address']}).")
+    if not made.get("enrolled"):
+        here.output.line(f"  next     liftlock hosts enroll {made['name']}")
+    here.output.line("  allow    liftlock identity show   (the line for its authorized_keys)")
+
+
+@app.command(name="list")
+def list_(ctx: typer.Context) -> None:
+    """List the machines.
+
+    \b
+    Example:
+      liftlock hosts list
+    """
+    here = session.of(ctx)
+    none = "There are no hosts. Add one: liftlock hosts add NAME ADDRESS"
+    here.output.items(here.api.items(path("hosts")), _LISTED, none)
+
+
+@app.command()
+def show(ctx: typer.Context, name: Name) -> None:
+    """Show one machine.
+
+    \b
+    Example:
+      liftlock hosts show web-1
+    """
+    here = session.of(ctx)
+    here.output.show(here.api.get(path("hosts", name)), _SHOWN)
+
+
+@app.command(name="set")
+def set_(
+    ctx: typer.Context,
+    name: Name,
+    address: Annotated[str | None, typer.Option(help="DNS name or IP address.")] = None,
+    user: User = None,
+    port: Port = None,
+    base_dir: BaseDir = None,
+    sudo: Sudo = None,
+    jump: Jump = None,
+    supervisor: SupervisedBy = None,
+    supervisor_option: SupervisorOption = None,
+    pool: Pool = None,
+    label: Label = None,
+    capacity: Capacity = None,
+    ports: Ports = None,
+    status: Annotated[HostStatus | None, typer.Option(help="`cordoned` takes no new work.")] = None,
+) -> None:
+    """Change a machine. What is not named stays; --label and --supervisor-option add.
+
+    \b
+    Examples:
+      liftlock hosts set web-1 --capacity 4
+      liftlock hosts set web-1 --status cordoned
+    """
+    here = session.of(ctx)
+    own = {"address": address, "user": user, "status": status}
+    body = _fields(locals()) | {key: value for key, value in own.items() if value is not None}
+    if not body:
+        raise UsageError("Nothing to change was named.", hint="liftlock hosts set --help")
+    changed = here.api.change(path("hosts", name), lambda now: _merged(now, body))
+    here.output.show(changed, _SHOWN)
+
+
+@app.command()
+def delete(
+    ctx: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget a machine. Nothing on the machine itself is touched.
+
+    \b
+    Example:
+      liftlock hosts delete web-1 --yes
+    """
+    here = session.of(ctx)
+    again = f"liftlock hosts delete {name} --yes"
+    if not yes and not here.confirm(f"Forget host {name}?", otherwise=again):
+        raise typer.Exit(Exit.REFUSED)
+    here.api.remove(path("hosts", name), guarded=True)
+    here.output.line(f"Deleted host {name}.")
+
+
+@app.command()
+def enroll(
+    ctx: typer.Context,
+    name: Name,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="Pin the key if it has this fingerprint (SHA256:…).")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Pin whatever key it shows now.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the key.")] = 120,
+) -> None:
+    """Read the machine's host key, show its fingerprint and pin it once it is confirmed.
+
+    \b
+    Compare the fingerprint with what the machine itself says:
+      ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub
+    \b
+    Examples:
+      liftlock hosts enroll web-1
+      liftlock hosts enroll web-1 --fingerprint SHA256:0dmKmN7Nq5n8mXJf3Q0lW5yqJbq0v6v9ZbJ2nW2m3hE
+    """
+    here = session.of(ctx)
+    job = here.api.post(path("hosts", name, "enroll"), {})
+    job = waiting.until_over(here, job, timeout=timeout)
+    if job["status"] != "succeeded":
+        raise waiting.failure(job)
+    host = here.api.get(path("hosts", name))
+    found = str(host.get("pending_fingerprint") or host.get("fingerprint"))
+    here.output.line(f"Host {host['name']} ({host['address']}) shows the key {found}")
+    if not _is_confirmed(here, host, found, fingerprint, yes=yes):
+        here.output.line("Nothing was pinned.")
+        raise typer.Exit(Exit.REFUSED)
+    pinned = here.api.post(path("hosts", name, "enroll"), {"fingerprint": found})
+    if here.output.json_mode:
+        here.output.json(pinned)
+    else:
+        here.output.line(f"Pinned. Host {host['name']} is enrolled.", style="green")
+
+
+def _is_confirmed(
+    here: Session, host: Mapping[str, Any], found: str, expected: str | None, *, yes: bool
+) -> bool:
+    name = host["name"]
+    if expected is not None:
+        if expected != found:
+            raise UsageError(
+                f"Host {name} shows another key than expected; nothing was pinned.",
+                detail=f"expected {expected}\nfound    {found}",
+                hint="Ask whoever runs the machine; somebody may be in between.",
+            )
+        return True
+    if yes:
+        return True
+    pinned = host.get("fingerprint")
+    if pinned and pinned != found:
+        here.output.note(f"It was pinned as {pinned} until now.")
+    again = f"liftlock hosts enroll {name} --fingerprint {found}"
+    return here.confirm("Is this the machine's own fingerprint?", otherwise=again)
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that `add` and `set` share, as fields of the API; those not given are absent."""
+    same = ("port", "base_dir", "sudo", "supervisor", "capacity")
+    fields = {name: given[name] for name in same if given[name] is not None}
+    # An empty name takes it away.
+    for option, name in (("jump", "jump_host"), ("pool", "pool")):
+        if given[option] is not None:
+            fields[name] = given[option] or None
+    for option, name in (("supervisor_option", "supervisor_options"), ("label", "labels")):
+        if given[option]:
+            fields[name] = arguments.pairs(given[option], option=f"--{option.replace('_', '-')}")
+    if given["ports"] is not None:
+        fields["port_first"], fields["port_last"] = arguments.port_range(given["ports"])
+    return fields
+
+
+def _merged(now: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    tables = {
+        name: {**(now.get(name) or {}), **value}
+        for name, value in body.items()
+        if isinstance(value, dict)
+    }
+    return {**body, **tables}
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise UsageError("This user has no name.", hint="Give --user.") from error
+
+
+def _key(text: str) -> str:
+    return arguments.file_text(text[1:]).strip() if text.startswith("@") else text

@@ -1,0 +1,104 @@
+"""Waiting for a job to end: progress, the result in words, and the exit code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.cli import follow
+from app.cli.errors import CliError, Exit, Interrupted, Unreachable, WaitTimedOut
+from app.cli.output import Output
+from app.cli.progress import Progress
+from app.cli.session import Session
+from app.cli.text import duration, one_line, plain
+
+EXITS = {
+    "succeeded": Exit.OK,
+    "failed": Exit.FAILED,
+    "canceled": Exit.CANCELED,
+    "superseded": Exit.CANCELED,
+}
+
+
+def until_over(session: Session, job: Mapping[str, Any], *, timeout: float | None) -> Any:
+    """Show the job's progress until it ends; returns it as it is then.
+
+    Raises WaitTimedOut, Unreachable or Interrupted; all say how to go on waiting.
+    """
+    job_id = str(job["id"])
+    try:
+        with Progress(
+            session.output,
+            now=session.outside.now,
+            total=lambda: (follow.last_state(session, job_id).get("progress") or {}).get("of"),
+        ) as progress:
+            for event in follow.events(session, job_id, timeout=timeout, away=progress.away):
+                progress.back()
+                if event is not None:
+                    progress.add(event)
+        return follow.last_state(session, job_id)
+    except KeyboardInterrupt:
+        raise Interrupted(f"The job goes on. Wait again: liftlock jobs wait {job_id}") from None
+    except (WaitTimedOut, Unreachable) as error:
+        error.hint = f"Wait again: liftlock jobs wait {job_id}"
+        raise
+
+
+def result(output: Output, job: Mapping[str, Any]) -> Exit:
+    """Print how the job ended; returns the exit code that says the same."""
+    code = EXITS.get(str(job["status"]), Exit.FAILED)
+    if output.json_mode:
+        output.json(job)
+    elif code is Exit.OK:
+        _praise(output, job)
+    else:
+        _explain(output, job)
+    return code
+
+
+def failure(job: Mapping[str, Any]) -> CliError:
+    """The job's error as the error of a command that needed it to succeed."""
+    error = job.get("error") or {}
+    title = str(error.get("title") or f"The job {job['status']}.")
+    detail = str(error.get("detail") or "")
+    found = CliError(title, detail=detail, hint=error.get("hint") or _log_command(job))
+    found.code = str(error.get("code") or job["status"])
+    found.exit_code = EXITS.get(str(job["status"]), Exit.FAILED)
+    return found
+
+
+def _praise(output: Output, job: Mapping[str, Any]) -> None:
+    app_server = job.get("app_server") or {}
+    instance = (job.get("instance") or {}).get("name")
+    took = duration((job.get("duration_ms") or 0) / 1000)
+    if job.get("dry_run"):
+        output.line(f"The dry run took {took}; nothing was changed.", style="bold green")
+    elif app_server:
+        host = (job.get("host") or {}).get("name")
+        text = f"{instance} {job.get('revision') or ''} runs on {host} as {app_server['name']}"
+        output.line(f"Succeeded in {took}: {one_line(text)}.", style="bold green")
+        if app_server.get("url"):
+            output.line(f"  address  {app_server['url']}")
+        output.line(f"  next     liftlock instances show {instance}")
+    else:
+        output.line(f"Succeeded in {took}.", style="bold green")
+
+
+def _explain(output: Output, job: Mapping[str, Any]) -> None:
+    error = job.get("error") or {}
+    took = duration((job.get("duration_ms") or 0) / 1000)
+    title = error.get("title") or "No reason was given"
+    output.line(f"{str(job['status']).capitalize()} after {took}: {title}", style="bold red")
+    if error.get("detail"):
+        for line in plain(error["detail"]).splitlines():
+            output.line(f"  {line}")
+    named = (("step", "step"), ("code", "code"), ("hint", "hint"), ("docs", "docs"))
+    for label, key in named:
+        if error.get(key):
+            output.line(f"  {label:<8} {one_line(error[key])}")
+    for label, key in (("outcome", "outcome"), ("site", "service_state")):
+        if job.get(key):
+            output.line(f"  {label:<8} {one_line(job[key]).replace('_', ' ')}")
+    output.line(f"  log      {_log_command(job)}")
+
+
+def _log_command(job: Mapping[str, Any]) -> str:
+    return f"liftlock jobs logs {job['id']}"

@@ -1,0 +1,116 @@
+"""What planning one job needs to know: its rows, and the facts that its first attempt froze."""
+
+from dataclasses import asdict, dataclass, replace
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import store
+from app.domain.job import FINAL
+from app.domain.recipe import Recipe
+from app.domain.release import release_dir
+from app.errors import LostOwnership
+from app.models import AppServer, Host, Instance, Job
+from app.services import secrets
+from app.store.database import Database
+
+#: Hosts on the way to a host; more is a loop.
+_MOST_JUMPS = 4
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a provision found before it began; frozen by the first attempt."""
+
+    prepared: bool
+    participants_created: tuple[str, ...]
+    #: The instance has another app server that runs, so its data is in use.
+    others_running: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that planning one job needs to know."""
+
+    job: Job
+    host: Host
+    #: The hosts to jump through, nearest to the worker last.
+    jumps: tuple[Host, ...]
+    instance: Instance | None = None
+    recipe: Recipe | None = None
+    app_server: AppServer | None = None
+    facts: Facts | None = None
+    secret_names: tuple[str, ...] = ()
+
+
+async def look(db: Database, job_id: UUID) -> Work:
+    """Read what the plan of the job is made from; raises NotFound."""
+    async with db.transaction() as session:
+        job = await store.jobs.get(session, job_id)
+        if job.host_id is None or job.status in FINAL:
+            raise LostOwnership
+        host = await store.hosts.get(session, job.host_id)
+        jumps = await _jumps(session, host)
+        if job.instance_id is None or job.recipe_id is None:
+            return Work(job, host, jumps)
+        instance = await store.instances.get(session, job.instance_id)
+        document = (await store.recipes.by_id(session, job.recipe_id)).document
+        recipe = Recipe.from_document(document)
+        found = await store.app_servers.find_of_job(session, job_id)
+        return Work(
+            job=job,
+            host=host,
+            jumps=jumps,
+            instance=instance,
+            recipe=recipe,
+            app_server=found or _preview(job, instance, host, recipe),
+            facts=await _facts(session, job, instance),
+            secret_names=await secrets.names(session, instance),
+        )
+
+
+async def _facts(session: AsyncSession, job: Job, instance: Instance) -> Facts:
+    if job.facts is not None:
+        return Facts(
+            **{**job.facts, "participants_created": tuple(job.facts["participants_created"])}
+        )
+    return Facts(
+        prepared=instance.prepared_at is not None,
+        participants_created=tuple(instance.participants_created),
+        others_running=await store.app_servers.any_running(session, instance.id),
+    )
+
+
+async def freeze(session: AsyncSession, job: Job, work: Work) -> Work:
+    """The work with its facts as they are now that nothing else works on the instance."""
+    if job.instance_id is None:
+        return work
+    instance = await store.instances.lock(session, job.instance_id)
+    facts = await _facts(session, job, instance)
+    await store.jobs.keep_facts(session, job, asdict(facts))
+    return replace(work, job=job, facts=facts)
+
+
+async def _jumps(session: AsyncSession, host: Host) -> tuple[Host, ...]:
+    found: list[Host] = []
+    while host.jump_host_id is not None and len(found) < _MOST_JUMPS:
+        host = await store.hosts.get(session, host.jump_host_id)
+        found.append(host)
+    return tuple(found)
+
+
+def _preview(job: Job, instance: Instance, host: Host, recipe: Recipe) -> AppServer:
+    """For a dry run: the app server as it would be, in no table."""
+    number, revision = instance.next_number, job.params["revision"]
+    return AppServer(
+        instance_id=instance.id,
+        host_id=host.id,
+        job_id=job.id,
+        recipe_id=instance.recipe_id,
+        number=number,
+        name=f"AppServer {number}",
+        revision=revision,
+        release=release_dir(instance.name, revision, number),
+        port=host.next_port,
+        settings=recipe.resolve_settings(instance.settings),
+    )

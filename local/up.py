@@ -1,0 +1,208 @@
+"""`liftlock up`: from nothing to an answering Liftlock, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from local import demo, parts, ports, postgres, processes
+from local.children import Children, Policy
+from local.data import Data, open_data
+from local.errors import Failed, Refused
+from local.parts import Parts
+
+FIRST_TOKEN = "up"  # noqa: S105  (the token's name)
+#: Who is stopped first among the processes of a killed `up`; the servers come last.
+LAST = ("redis", "postgres")
+#: Where to reach a server that listens on every address.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of `liftlock up`."""
+
+    data: Path = Path(".liftlock")
+    host: str = "127.0.0.1"
+    #: 0 takes a free port.
+    port: int = 8700
+    demo: bool = False
+    #: Worker processes; 0 starts none.
+    workers: int = 1
+    policy: Policy = field(default_factory=Policy)
+
+
+def up(options: Options) -> int:
+    """Run until a signal; returns the exit code: 0 stopped, 1 a part failed, 2 refused."""
+    data: Data | None = None
+    try:
+        data = open_data(options.data)
+        return asyncio.run(_run(options, data))
+    except (Refused, Failed) as error:
+        _complain(str(error))
+        return error.status
+    finally:
+        if data is not None:
+            data.close()
+
+
+async def _run(options: Options, data: Data) -> int:
+    return await _Up(options, data).run()
+
+
+class _Up:
+    def __init__(self, options: Options, data: Data) -> None:
+        self.options = options
+        self.data = data
+        self.children = Children(data.logs, remember=data.remember, say=say, policy=options.policy)
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        self._listen_for_signals()
+        work = asyncio.create_task(self._work())
+        stop = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        interrupted = not work.done()
+        if interrupted:
+            say("Stopping: workers and API first, then Redis and PostgreSQL.")
+        for task in (work, stop):
+            task.cancel()
+        await asyncio.wait({work, stop})
+        await self.children.stop()
+        if not work.cancelled():
+            work.result()
+        say("Stopped. The data is kept; start again with the same command.")
+        return 0
+
+    async def _work(self) -> None:
+        await asyncio.to_thread(stop_leftovers, self.data)
+        port = ports.claim(self.options.host, self.options.port)
+        address = _address(self.options.host, port)
+        made = parts.prepare(self.data, host=self.options.host, port=port)
+        hosts = demo.prepare(self.data) if self.options.demo else []
+        await self._start_servers(made)
+        await self.children.once(made.upgrade())
+        env = self.data.write_environment({**made.variables, "LIFTLOCK_URL": address})
+        await self.children.start(made.api(), ready=lambda: _is_ready(address))
+        for number in range(1, self.options.workers + 1):
+            await self.children.start(made.worker(number), ready=lambda: True)
+        token = await self._first_token(made)
+        if hosts:
+            await self._start_hosts(made, hosts, address, token)
+        say(_banner(self.data.directory, address, token, env, [host.name for host in hosts]))
+        await self.children.watch()
+
+    async def _start_servers(self, made: Parts) -> None:
+        cluster, redis = made.cluster, made.redis
+        if cluster is not None:
+            if not cluster.directory.exists():
+                say(f"Making a PostgreSQL cluster in {cluster.directory}")
+            await asyncio.to_thread(cluster.initialize)
+            cluster.launch.own(cluster.directory)
+            await self.children.start(made.postgres(cluster), ready=cluster.answers)
+            await asyncio.to_thread(cluster.create_database)
+        if redis is not None:
+            redis.directory.mkdir(mode=0o700, exist_ok=True)
+            redis.write_config()
+            await self.children.start(made.redis_child(redis), ready=redis.answers)
+
+    async def _first_token(self, made: Parts) -> str | None:
+        """The first admin token, at the first start only."""
+        if self.data.state.has_token:
+            return None
+        token = await self.children.once(made.token(FIRST_TOKEN, "--scope", "admin"))
+        self.data.state.has_token = True
+        self.data.save()
+        return token.strip()
+
+    async def _start_hosts(
+        self, made: Parts, hosts: Sequence[demo.DemoHost], address: str, token: str | None
+    ) -> None:
+        for host in hosts:
+            for child, ready in host.children():
+                await self.children.start(child, ready=ready)
+        visitor = (
+            token or (await self.children.once(made.token(demo.TOKEN, "--scope", "admin"))).strip()
+        )
+        async with demo.Api(address, visitor) as api:
+            await api.register(hosts)
+            if token is None:
+                await api.forget_token(demo.TOKEN)
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # `nohup` says that the end of the terminal does not matter.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self.stopping.is_set():
+            self.children.hurry()
+        self.stopping.set()
+
+
+def stop_leftovers(data: Data) -> None:
+    """End what an `up` that was killed left running (blocks); raises Failed when it cannot."""
+    left = {name: process for name, process in data.state.processes.items() if process.is_alive()}
+    for name in sorted(left, key=lambda name: LAST.index(name) if name in LAST else -1):
+        say(f"Stopping {name} (process {left[name].pid}), left by an `up` that was killed")
+        signals = postgres.STOP if name == "postgres" else ((signal.SIGTERM, 10.0),)
+        if not processes.end(left[name], (*signals, (signal.SIGKILL, 5.0))):
+            raise Failed(f"Process {left[name].pid} ({name}) cannot be stopped.")
+    postgres.clear(data.postgres)
+    for name in list(data.state.processes):
+        data.remember(name, None)
+
+
+def say(text: str) -> None:
+    # The terminal may be gone; the children must still be stopped.
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"liftlock up: {text}\n")
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _address(host: str, port: int) -> str:
+    reachable = LOOPBACK.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _banner(
+    directory: Path, address: str, token: str | None, env: Path, hosts: Sequence[str]
+) -> str:
+    lines = ["", "Liftlock is up.", f"  address  {address}", f"  data     {directory}"]
+    if token is not None:
+        lines += [f"  token    {token}", "           (shown this once; keep it)"]
+    else:
+        lines += [
+            "  token    was shown at the first start; make another with",
+            f"           . {env} && liftlock tokens create --local --scope admin NAME",
+        ]
+    if hosts:
+        lines += [f"  hosts    {', '.join(hosts)} (demo: registered and enrolled)"]
+    lines += [
+        "  stop     Ctrl-C",
+        "",
+        "Next, in another terminal:",
+        f"  export LIFTLOCK_URL={address} LIFTLOCK_TOKEN={token or '...'}",
+        "  liftlock recipes push --help" if hosts else "  liftlock hosts add --help",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,30 @@
+"""Fixtures for every test that needs real servers; unit tests use none of them."""
+
+import pytest
+from app.gateways.queue import JobQueue
+from app.gateways.vault import Vault
+from app.store.database import Database
+
+pytest_plugins = ["tests.support.postgres", "tests.support.redis"]
+
+MASTER_KEY = bytes(range(32))
+
+
+@pytest.fixture
+async def db(database_url):
+    """A database of its own for one test, migrated."""
+    database = Database(database_url, pool_size=4)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def queue(redis_url):
+    queue = JobQueue.connect(redis_url)
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+def vault():
+    return Vault(MASTER_KEY)

@@ -1,0 +1,58 @@
+"""Runs step commands with sh in a folder of this machine: what the runner does, without SSH."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.steps.step import Command
+
+
+@dataclass(frozen=True)
+class Ran:
+    exit_code: int
+    output: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LocalShell:
+    """`base` stands for the base folder of a host, and for the home of its user."""
+
+    base: Path
+    env: Mapping[str, str]
+
+    def run(
+        self,
+        command: Command,
+        *,
+        facts: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Ran:
+        cwd = self.base / command.cwd
+        cwd.mkdir(parents=True, exist_ok=True)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.base),
+            **self.env,
+            **{name.upper(): value for name, value in (facts or {}).items()},
+            **command.env,
+            **{name: str(self.base / path) for name, path in command.paths.items()},
+            **{name: (secrets or {})[name] for name in command.secrets},
+        }
+        done = subprocess.run(
+            ["/bin/sh", "-s"],
+            input=command.script,
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=command.timeout,
+            check=False,
+        )
+        pairs = (line.partition("=") for line in done.stdout.splitlines())
+        found = {name: value for name, _, value in pairs if name in command.reports}
+        return Ran(done.returncode, done.stdout, found)

@@ -1,0 +1,37 @@
+import itertools
+
+import pytest
+
+from app.domain.app_server import (
+    TRANSITIONS,
+    AppServerStatus,
+    WrongState,
+    check_transition,
+    failure_of,
+)
+
+PAIRS = list(itertools.product(AppServerStatus, AppServerStatus))
+
+
+@pytest.mark.parametrize(("current", "wanted"), [p for p in PAIRS if p in TRANSITIONS])
+def test_a_move_in_the_table_is_allowed(current, wanted):
+    check_transition(current, wanted)
+
+
+@pytest.mark.parametrize(("current", "wanted"), [p for p in PAIRS if p not in TRANSITIONS])
+def test_any_other_move_raises(current, wanted):
+    with pytest.raises(WrongState, match=f"from {current} to {wanted}"):
+        check_transition(current, wanted)
+
+
+@pytest.mark.parametrize("current", AppServerStatus)
+def test_a_failed_job_leaves_no_app_server_in_between(current):
+    final = failure_of(current)
+    if final is None:
+        assert current not in {
+            AppServerStatus.NEW,
+            AppServerStatus.WAITING,
+            AppServerStatus.CONFIGURING,
+        }
+    else:
+        check_transition(current, final)

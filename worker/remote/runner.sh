@@ -1,0 +1,489 @@
+#!/bin/sh
+# Liftlock's runner: starts steps and services on a host, so that they outlive the connection.
+#
+# Plain POSIX sh and the usual small programs, on Linux (it reads /proc). Two kinds of callers:
+#   Liftlock, over SSH; the first line of stdin is a mark that opens every answer on stdout:
+#     run NAME            values and script on stdin; starts the step once, then follows it
+#     attach NAME OFFSET  follows a step that was started before, from this byte of its log
+#     kill NAME           ends the step with everything it started
+#     clean NAME          removes the step's folder
+#   scripts of a step, as `sh "$LIFTLOCK_RUNNER" ...`; they answer by exit code:
+#     saveenv FILE NAME.. stores these variables, readable by this user alone
+#     serve RUNDIR        becomes RUNDIR/run, with the variables of RUNDIR/env
+#     launch RUNDIR       the same in the background, surviving the step
+#     alive RUNDIR        0 while what was launched there runs
+#     stop RUNDIR SECONDS ends it; 0 only when nothing of it is left
+#
+# Every variable starts with ll_, because the values of a step live in this environment.
+set -u
+
+ll_log_limit=4194304
+ll_tail_limit=65536
+ll_nl='
+'
+case $0 in /*) ll_self=$0 ;; *) ll_self=${PWD%/}/$0 ;; esac
+ll_base=${ll_self%/runner/*}
+
+# --- answers ---------------------------------------------------------------------------------
+
+ll_say() { printf '\036%s %s\n' "$ll_mark" "$*"; }
+
+# PATH MESSAGE: says what cannot be written, and what stands there instead.
+ll_fail() {
+  ll_at=$1
+  while [ ! -e "$ll_at" ] && [ -n "$ll_at" ]; do ll_at=${ll_at%/*}; done
+  ll_at=${ll_at:-/}
+  ll_say FAILED
+  printf 'path=%s\nat=%s\nuser=%s\n' "$1" "$ll_at" "$(id -un 2>/dev/null || id -u)"
+  printf 'found=%s\n' "$(LC_ALL=C ls -ld "$ll_at" 2>&1)"
+  printf 'free_kb=%s\n' "$(LC_ALL=C df -Pk "$ll_at" 2>/dev/null |
+    { read -r _; read -r _ _ _ ll_free _ && echo "$ll_free"; })"
+  printf 'said=%s\n' "$2"
+  exit 1
+}
+
+ll_complain() {
+  printf 'liftlock runner: %s\n' "$*" >&2
+  exit 64
+}
+
+ll_check_variable() {
+  case $1 in
+    '' | [0-9]* | *[!A-Za-z0-9_]* | ll_* | LIFTLOCK_*) ll_complain "not a variable name: $1" ;;
+  esac
+}
+
+ll_check_step() {
+  case $1 in '' | .* | *[!A-Za-z0-9._-]*) ll_complain "not a step name: $1" ;; esac
+}
+
+# --- processes -------------------------------------------------------------------------------
+
+read -r ll_boot_now </proc/sys/kernel/random/boot_id || ll_boot_now=unknown
+
+# PID: its state, parent, group and start time; fails when there is no such process.
+ll_look() {
+  ll_stat=
+  { IFS= read -r ll_stat <"/proc/$1/stat"; } 2>/dev/null
+  [ -n "$ll_stat" ] || return 1
+  # shellcheck disable=SC2086 # the fields after the program's name are numbers
+  set -- ${ll_stat##*) }
+  ll_state=$1 ll_parent=$2 ll_group=$3 ll_start=${20}
+}
+
+# PIDFILE: names this process, so that a later one with the same number is not taken for it.
+ll_sign() {
+  ll_look $$ && printf '%s %s %s %s\n' $$ "$ll_start" "$ll_boot_now" "$(date +%s)" >"$1"
+}
+
+ll_read_pid() {
+  ll_pid='' ll_born='' ll_boot='' ll_since=''
+  { read -r ll_pid ll_born ll_boot ll_since <"$1"; } 2>/dev/null
+  [ -n "$ll_pid" ]
+}
+
+# PIDFILE: true while the very process that signed it lives.
+ll_alive() {
+  ll_read_pid "$1" && [ "$ll_boot" = "$ll_boot_now" ] && ll_look "$ll_pid" &&
+    [ "$ll_start" = "$ll_born" ] && [ "$ll_state" != Z ]
+}
+
+# PIDFILE: sets ll_leader to the process group it stands for, or to nothing.
+ll_find_group() {
+  ll_leader=
+  ll_read_pid "$1" && [ "$ll_boot" = "$ll_boot_now" ] || return 0
+  if ll_look "$ll_pid"; then
+    [ "$ll_start" = "$ll_born" ] && [ "$ll_group" = "$ll_pid" ] || return 0
+  fi
+  ll_leader=$ll_pid
+}
+
+ll_list_group() {
+  [ -n "$ll_leader" ] || return 0
+  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^\([0-9]*\) (.*) /\1 /' |
+    while read -r ll_p ll_state _ ll_group ll_session _; do
+      case $ll_state in Z | X) continue ;; esac
+      if [ "$ll_group" = "$ll_leader" ] || [ "$ll_session" = "$ll_leader" ]; then
+        echo "$ll_p"
+      fi
+    done
+}
+
+# NAME=VALUE: processes that were started with it, also those that left the group.
+ll_list_marked() {
+  if printf 'a\000' | grep -qzxF a 2>/dev/null; then
+    grep -lzxF -e "$1" /proc/[0-9]*/environ 2>/dev/null
+  else
+    for ll_p in /proc/[0-9]*/environ; do
+      [ -r "$ll_p" ] || continue
+      { tr '\000' '\n' <"$ll_p" | grep -qxF -e "$1"; } 2>/dev/null && echo "$ll_p"
+    done
+  fi | while IFS=/ read -r _ _ ll_p _; do
+    ll_look "$ll_p" && [ "$ll_state" != Z ] && echo "$ll_p"
+  done
+}
+
+# MARK: what still lives of a group and of those who carry the mark, each once, on one line.
+ll_list_left() {
+  # shellcheck disable=SC2046 # process numbers, split on purpose
+  echo $({ ll_list_group; ll_list_marked "$1"; } | sort -un)
+}
+
+# SIGNAL MARK
+ll_signal() {
+  [ -z "$ll_leader" ] || kill -s "$1" -- "-$ll_leader" 2>/dev/null
+  for ll_p in $(ll_list_marked "$2"); do
+    # Members of the group had theirs: some programs take a second TERM for impatience.
+    if ll_look "$ll_p" && { [ -z "$ll_leader" ] || [ "$ll_group" != "$ll_leader" ]; }; then
+      kill -s "$1" "$ll_p" 2>/dev/null
+    fi
+  done
+}
+
+# PIDFILE MARK SECONDS: TERM, then KILL; sets ll_left to those who outlived both.
+ll_end() {
+  ll_find_group "$1"
+  ll_signal TERM "$2"
+  ll_await_end "$2" "$3" && return 0
+  ll_until=$(($(date +%s) + 3))
+  while ll_signal KILL "$2"; ! ll_await_end "$2" 0; do
+    [ "$(date +%s)" -lt "$ll_until" ] || return 1
+  done
+}
+
+# MARK SECONDS
+ll_await_end() {
+  ll_deadline=$(($(date +%s) + $2))
+  ll_naps=
+  while ll_left=$(ll_list_left "$1"); [ -n "$ll_left" ]; do
+    [ "$(date +%s)" -lt "$ll_deadline" ] || return 1
+    ll_nap
+  done
+}
+
+# Sleeps a little longer each time; ll_naps is emptied to begin anew.
+ll_nap() {
+  [ -n "${ll_naps:-}" ] || ll_naps='0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
+  sleep "${ll_naps%% *}" 2>/dev/null || sleep 1
+  ll_naps=${ll_naps#* }
+}
+
+# OUTPUT COMMAND...: in a session of its own. Without setsid the kill goes by the mark alone.
+ll_detach() {
+  ll_out=$1
+  shift
+  ll_setsid=setsid
+  command -v setsid >/dev/null 2>&1 || ll_setsid=nohup
+  "$ll_setsid" "$@" </dev/null >>"$ll_out" 2>&1 &
+}
+
+# --- a step: reading it, starting it ----------------------------------------------------------
+
+# COUNT: so many lines of stdin, joined, in ll_value.
+ll_read_lines() {
+  IFS= read -r ll_value || return 1
+  ll_n=1
+  while [ "$ll_n" -lt "$1" ]; do
+    IFS= read -r ll_line || return 1
+    ll_value=$ll_value$ll_nl$ll_line
+    ll_n=$((ll_n + 1))
+  done
+}
+
+# Values go straight into the environment: never into an argument list or a file.
+ll_read_step() {
+  ll_cwd=. ll_script=
+  while read -r ll_kind ll_name ll_count; do
+    [ "$ll_kind" != . ] || return 0
+    ll_read_lines "$ll_count" || return 1
+    case $ll_kind in
+      E) ll_check_variable "$ll_name"; export "$ll_name=$ll_value" ;;
+      P) ll_check_variable "$ll_name"; export "$ll_name=$ll_base/$ll_value" ;;
+      C) ll_cwd=$ll_value ;;
+      S) ll_script=$ll_value ;;
+      *) return 1 ;;
+    esac
+  done
+  return 1
+}
+
+ll_prepare() {
+  ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) || ll_fail "$ll_base/$ll_cwd" "$ll_said"
+  ll_said=$(mkdir -p "$ll_base/steps" 2>&1 && mkdir -p -m 700 "$ll_dir" 2>&1) ||
+    ll_fail "$ll_dir" "$ll_said"
+  # The exit code's room on the disk is taken now, so that a full disk cannot swallow it.
+  ll_said=$({
+    printf '%s\n' "$ll_script" >"$ll_dir/cmd" && : >"$ll_dir/log" &&
+      printf '   \n' >"$ll_dir/rc.new"
+  } 2>&1) || ll_fail "$ll_dir/cmd" "$ll_said"
+}
+
+ll_run() {
+  ll_read_step || ll_complain "the step did not arrive complete"
+  if [ -e "$ll_dir/pid" ] || [ -e "$ll_dir/rc" ]; then
+    ll_follow 0
+    return
+  fi
+  ll_prepare
+  LIFTLOCK_STEP=$ll_step ll_detach "$ll_dir/trouble" sh "$ll_self" _step "$ll_step" "$ll_cwd"
+  ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
+  ll_say STARTED
+  ll_stream 0
+}
+
+# PIDFILE TROUBLE: until the started process has signed.
+ll_await_pid() {
+  ll_until=$(($(date +%s) + 20))
+  ll_naps=
+  until ll_read_pid "$1"; do
+    if [ "$(date +%s)" -ge "$ll_until" ]; then
+      ll_fail "$1" "nothing was started: $(tail -n 3 "$2" 2>/dev/null)"
+    fi
+    ll_nap
+  done
+}
+
+# The step's own process, in its own session. TERM is for the script; this one reports its end.
+ll_step() {
+  ll_step=$1 ll_dir=$ll_base/steps/$1
+  # Created once, ever: two runners that start the same step cannot both get past this line.
+  (set -C && : >"$ll_dir/pid") 2>/dev/null || exit 0
+  trap : TERM HUP INT
+  ll_sign "$ll_dir/pid" || exit
+  cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" || exit
+  # Opened for both ways first, or opening for one way would wait for the other end.
+  exec 3<>"$ll_dir/pipe" 4<"$ll_dir/pipe" 5>"$ll_dir/pipe" 3>&-
+  rm -f "$ll_dir/pipe"
+  ll_keep <&4 4<&- 5>&- &
+  ll_keeper=$!
+  sh -eu "$ll_dir/cmd" >&5 2>&5 4<&- 5>&-
+  ll_rc=$?
+  exec 5>&-
+  ll_await_keeper
+  ll_seal "$ll_rc"
+  # A process left behind may still write: it must not die of it, nor must anybody wait for it.
+  exec cat <&4 >/dev/null 2>&1
+}
+
+# A process that was left in the background keeps the pipe open; 2 s are enough for the rest.
+ll_await_keeper() {
+  ll_naps='' ll_n=0
+  while kill -0 "$ll_keeper" 2>/dev/null; do
+    if [ "$ll_n" -ge 17 ]; then
+      kill -s USR1 "$ll_keeper" 2>/dev/null
+      wait "$ll_keeper"
+      return
+    fi
+    [ -n "$ll_naps" ] || [ "$ll_n" -eq 0 ] || ll_naps=0.2
+    ll_nap
+    ll_n=$((ll_n + 1))
+  done
+}
+
+# Stores the output: its beginning in `log`, then the newest in `more` and `more.old`.
+ll_keep() {
+  trap '' TERM HUP
+  trap 'kill "$ll_dd" 2>/dev/null; exit 0' USR1
+  ll_size=0
+  while [ "$ll_size" -lt "$ll_log_limit" ]; do
+    ll_room=$((ll_log_limit - ll_size))
+    ll_block=65536
+    [ "$ll_room" -ge "$ll_block" ] || ll_block=$ll_room
+    ll_copy "$ll_block" $((ll_room / ll_block)) "$ll_dir/log"
+    ll_before=$ll_size
+    ll_size=$(wc -c <"$ll_dir/log")
+    [ "$ll_size" -gt "$ll_before" ] || return 0
+  done
+  ll_dropped=0 ll_size=0
+  while ll_copy 65536 64 "$ll_dir/more"; ll_before=$ll_size ll_size=$(wc -c <"$ll_dir/more")
+    [ "$ll_size" -gt "$ll_before" ]; do
+    [ "$ll_size" -ge "$ll_tail_limit" ] || continue
+    [ ! -e "$ll_dir/more.old" ] || ll_dropped=$((ll_dropped + $(wc -c <"$ll_dir/more.old")))
+    mv "$ll_dir/more" "$ll_dir/more.old"
+    echo "$ll_dropped" >"$ll_dir/dropped"
+    ll_size=0
+  done
+}
+
+# BLOCK COUNT FILE: dd writes whatever one read brought, so a line shows at once.
+ll_copy() {
+  dd bs="$1" count="$2" <&0 >>"$3" 2>/dev/null &
+  ll_dd=$!
+  # A disk that cannot take more must not stop the step.
+  wait "$ll_dd" || exec cat >/dev/null
+}
+
+# RC: the last part of the output, then the exit code: written aside, synced, renamed.
+ll_seal() {
+  if [ -e "$ll_dir/more" ] || [ -e "$ll_dir/more.old" ]; then
+    ll_dropped=0
+    { read -r ll_dropped <"$ll_dir/dropped"; } 2>/dev/null
+    ll_rest=$(cat "$ll_dir/more.old" "$ll_dir/more" 2>/dev/null | wc -c)
+    ll_left_out=$((ll_dropped + ll_rest - ll_tail_limit))
+    {
+      [ "$ll_left_out" -le 0 ] ||
+        printf '\n[liftlock: %s bytes of output are left out here]\n' "$ll_left_out"
+      cat "$ll_dir/more.old" "$ll_dir/more" 2>/dev/null | tail -c "$ll_tail_limit"
+    } >"$ll_dir/tail"
+    rm -f "$ll_dir/more" "$ll_dir/more.old" "$ll_dir/dropped"
+  fi
+  printf '%-3s\n' "$1" 1<>"$ll_dir/rc.new"
+  sync "$ll_dir/rc.new" 2>/dev/null || sync
+  mv "$ll_dir/rc.new" "$ll_dir/rc"
+}
+
+# --- a step: following it, ending it -----------------------------------------------------------
+
+# OFFSET
+ll_follow() {
+  if [ -e "$ll_dir/rc" ]; then
+    ll_say DONE
+  elif [ ! -e "$ll_dir/pid" ]; then
+    ll_say MISSING
+    return
+  else
+    ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
+    ll_say RUNNING "$(($(date +%s) - ll_since))"
+  fi
+  ll_stream "$1"
+}
+
+# OFFSET: the log from there on until the step ends, then how it ended.
+ll_stream() {
+  exec 3<"$ll_dir/log"
+  # One read moves the place from which every `cat` below goes on.
+  [ "$1" -eq 0 ] || dd bs="$1" count=1 <&3 >/dev/null 2>&1
+  ll_look $$
+  ll_caller=$ll_parent
+  ll_naps='' ll_ended=
+  while [ -z "$ll_ended" ]; do
+    [ ! -e "$ll_dir/rc" ] || ll_ended=yes
+    cat <&3 || exit
+    [ -z "$ll_ended" ] || break
+    if ! ll_alive "$ll_dir/pid" && [ ! -e "$ll_dir/rc" ]; then
+      ll_say LOST "$(tail -n 3 "$ll_dir/trouble" 2>/dev/null)"
+      return
+    fi
+    # Whoever called is gone with the connection: nobody reads this any more.
+    ll_look $$ && [ "$ll_parent" = "$ll_caller" ] || exit
+    ll_nap
+  done
+  ll_stream_tail "$1"
+  read -r ll_rc <"$ll_dir/rc"
+  ll_say EXIT "$ll_rc"
+}
+
+ll_stream_tail() {
+  [ -e "$ll_dir/tail" ] || return 0
+  ll_skip=$(($1 - $(wc -c <"$ll_dir/log")))
+  [ "$ll_skip" -gt 0 ] || ll_skip=0
+  tail -c "+$((ll_skip + 1))" "$ll_dir/tail" || exit
+}
+
+ll_kill() {
+  if ! ll_end "$ll_dir/pid" "LIFTLOCK_STEP=$ll_step" 5; then
+    ll_say SURVIVORS "$ll_left"
+    return
+  fi
+  [ ! -e "$ll_dir/rc.new" ] || ll_seal 137
+  ll_say GONE
+}
+
+ll_clean() {
+  if ll_alive "$ll_dir/pid" && [ ! -e "$ll_dir/rc" ]; then
+    ll_fail "$ll_dir" "the step is still running as process $ll_pid"
+  fi
+  ll_said=$(rm -rf "$ll_dir" 2>&1) || ll_fail "$ll_dir" "$ll_said"
+  ll_say CLEANED
+}
+
+# The text of this script is in ll_text: how it came here, see `runner.upload_line`.
+ll_upload() {
+  ll_mark=$1
+  ll_said=$(mkdir -p "$ll_base/runner" 2>&1) || ll_fail "$ll_base/runner" "$ll_said"
+  # shellcheck disable=SC2154 # set by the caller's one-liner
+  ll_said=$({ printf '%s' "$ll_text" >"$ll_self.$$"; } 2>&1 && mv "$ll_self.$$" "$ll_self" 2>&1) || {
+    rm -f "$ll_self.$$"
+    ll_fail "$ll_self" "$ll_said"
+  }
+  ll_say UPLOADED
+}
+
+# --- services ----------------------------------------------------------------------------------
+
+ll_saveenv() {
+  ll_file=$1
+  shift
+  umask 077
+  for ll_name; do
+    ll_check_variable "$ll_name"
+    eval "ll_value=\${$ll_name-} ll_set=\${$ll_name+yes}"
+    [ -z "$ll_set" ] || printf '%s %s\n' "$ll_name" "$(printf '%s' "$ll_value" | base64 | tr -d '\n')"
+  done >"$ll_file.$$" || exit
+  sync "$ll_file.$$" 2>/dev/null
+  mv "$ll_file.$$" "$ll_file"
+}
+
+ll_serve() {
+  if [ -e "$1/env" ]; then
+    while read -r ll_name ll_code; do
+      ll_check_variable "$ll_name"
+      # The dot keeps the newlines at the end, which $( ) would take away.
+      ll_value=$(printf '%s' "$ll_code" | base64 -d && printf .) || exit
+      export "$ll_name=${ll_value%.}"
+    done <"$1/env"
+  fi
+  cd "${RELEASE_DIR:-$1}" && exec sh "$1/run"
+}
+
+ll_launch() {
+  ! ll_alive "$1/pid" || return 0
+  rm -f "$1/pid" || exit
+  unset LIFTLOCK_STEP
+  LIFTLOCK_SERVICE=$1 ll_detach "$1/log" sh "$ll_self" _serve "$1"
+  ll_mark=liftlock
+  ll_await_pid "$1/pid" "$1/log"
+}
+
+ll_stop() {
+  ll_seconds=${2%%.*}
+  if ! ll_end "$1/pid" "LIFTLOCK_SERVICE=$1" "${ll_seconds:-0}"; then
+    ll_complain "still running after KILL: $ll_left"
+  fi
+  rm -f "$1/pid"
+}
+
+# -----------------------------------------------------------------------------------------------
+
+case $(command -v printf) in
+  # As a program of its own it would show its arguments to everybody on the host.
+  /*) ll_complain "this sh has no printf of its own; install dash, bash or busybox as sh" ;;
+esac
+export LIFTLOCK_RUNNER="$ll_self" LIFTLOCK_BASE="$ll_base"
+ll_verb=${1:-}
+[ $# -eq 0 ] || shift
+case $ll_verb in
+  run | attach | kill | clean)
+    IFS= read -r ll_mark || exit
+    ll_check_step "${1:-}"
+    ll_step=$1 ll_dir=$ll_base/steps/$1
+    ;;
+  serve | launch | alive | stop | _serve)
+    case ${1:-} in /*) ;; *) ll_complain "not an absolute path: ${1:-}" ;; esac
+    ;;
+esac
+case $ll_verb in
+  run) ll_run ;;
+  attach) ll_follow "$2" ;;
+  kill) ll_kill ;;
+  clean) ll_clean ;;
+  upload) ll_upload "$1" ;;
+  saveenv) ll_saveenv "$@" ;;
+  serve) ll_serve "$1" ;;
+  launch) ll_launch "$1" ;;
+  alive) ll_alive "$1/pid" ;;
+  stop) ll_stop "$1" "$2" ;;
+  _step) ll_step "$1" "$2" ;;
+  _serve) ll_sign "$1/pid" && ll_serve "$1" ;;
+  *) ll_complain "no such verb: $ll_verb" ;;
+esac

@@ -1,0 +1,139 @@
+"""The site as a program of the host's supervisord, which starts it again when it stops."""
+
+from collections.abc import Mapping
+
+from app.domain.recipe import Recipe
+from worker.steps.recipe_step import any_exit
+from worker.steps.service import Service, did_not_start, died, seconds_to_stop
+from worker.steps.site import Site
+from worker.steps.step import Command, Failure
+
+_PRELUDE = """\
+set -eu
+case $CONF_DIR in /*) ;; *) CONF_DIR=$HOME/$CONF_DIR ;; esac
+case $CONFIG in /*) ;; *) CONFIG=$HOME/$CONFIG ;; esac
+conf=$CONF_DIR/$PROGRAM.conf
+ctl() { $SUDO "$SUPERVISORCTL" -c "$CONFIG" "$@"; }
+command -v "$SUPERVISORCTL" >/dev/null 2>&1 || {
+  echo "there is no $SUPERVISORCTL on this host" >&2; exit 51; }
+ctl pid >/dev/null || { echo "no supervisord answers for $CONFIG" >&2; exit 52; }
+"""
+
+_START = (
+    _PRELUDE
+    + """\
+[ -d "$CONF_DIR" ] || { echo "there is no folder $CONF_DIR" >&2; exit 53; }
+# supervisord expands % in its files.
+literal() { printf '%s' "$1" | sed 's/%/%%/g'; }
+cat >"$RUN_DIR/supervisor.conf" <<END
+[program:$PROGRAM]
+command=/bin/sh "$(literal "$LIFTLOCK_RUNNER")" serve "$(literal "$RUN_DIR")"
+user=$(id -un)
+environment=HOME="$(literal "$HOME")",USER="$(id -un)"
+autostart=true
+autorestart=true
+startsecs=2
+startretries=3
+stopsignal=TERM
+stopwaitsecs=$SECONDS_TO_STOP
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile=$(literal "$RUN_DIR/log")
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=2
+END
+$SUDO cp "$RUN_DIR/supervisor.conf" "$conf.new"
+$SUDO mv -f "$conf.new" "$conf"
+ctl reread
+ctl update "$PROGRAM"
+ctl start "$PROGRAM" || :
+tries=0
+while :; do
+  state=$(ctl status "$PROGRAM" || :)
+  case $state in
+    *" RUNNING "*) echo "$state"; exit 0 ;;
+    *FATAL* | *EXITED* | *BACKOFF* | *"no such process"*) break ;;
+  esac
+  [ "$tries" -lt 30 ] || break
+  tries=$((tries + 1))
+  sleep 1
+done
+echo "supervisord says: $state" >&2
+exit 54
+"""
+)
+
+_STOP = (
+    _PRELUDE
+    + """\
+ctl stop "$PROGRAM" || :
+$SUDO rm -f "$conf"
+ctl reread
+ctl update "$PROGRAM" || :
+case $(ctl status "$PROGRAM" || :) in
+  *"no such"*) echo "$PROGRAM is stopped and no longer known to supervisord" ;;
+  *) echo "supervisord still knows $PROGRAM" >&2; exit 1 ;;
+esac
+"""
+)
+
+_ALIVE = (
+    _PRELUDE
+    + """\
+state=$(ctl status "$PROGRAM" || :)
+echo "$state"
+case $state in *" RUNNING "* | *" STARTING "*) ;; *) exit 1 ;; esac
+"""
+)
+
+_LOG = 'tail -n 60 "$RUN_DIR/log" 2>/dev/null || echo "the site wrote nothing"\n'
+
+
+def service(site: Site, recipe: Recipe, *, options: Mapping[str, object], sudo: bool) -> Service:
+    """`options`: `config` and `conf_dir` (absolute or below the home), `command`."""
+    env = {
+        "PROGRAM": site.service,
+        "CONFIG": str(options.get("config") or "/etc/supervisor/supervisord.conf"),
+        "CONF_DIR": str(options.get("conf_dir") or "/etc/supervisor/conf.d"),
+        "SUPERVISORCTL": str(options.get("command") or "supervisorctl"),
+        "SUDO": "sudo -n" if sudo else "",
+        "SECONDS_TO_STOP": seconds_to_stop(recipe),
+    }
+    paths, stopping = {"RUN_DIR": site.run_dir}, recipe.stop.timeout + 60
+    unusable = _failures()
+    return Service(
+        start=Command(
+            _START,
+            env=env,
+            paths=paths,
+            timeout=120,
+            failures={**any_exit(did_not_start(site)), **unusable},
+        ),
+        stop=Command(_STOP, env=env, paths=paths, timeout=stopping, failures=unusable),
+        alive=Command(
+            _ALIVE, env=env, paths=paths, timeout=60, failures={**any_exit(died(site)), **unusable}
+        ),
+        log=Command(_LOG, paths=paths, timeout=60),
+    )
+
+
+def _failures() -> dict[int, Failure]:
+    return {
+        51: Failure(
+            "tool-missing",
+            "supervisorctl is missing on the host",
+            "Install it on the host (sudo apt-get install supervisor), or set "
+            "supervisor_options.command to where it is.",
+        ),
+        52: Failure(
+            "start-failed",
+            "The host's supervisord does not answer",
+            "Start it on the host, or correct supervisor_options.config of the host.",
+        ),
+        53: Failure(
+            "start-failed",
+            "The folder for supervisord's programs is missing on the host",
+            "Make the folder, or correct supervisor_options.conf_dir of the host.",
+        ),
+    }
