@@ -17,7 +17,7 @@ REVISIONS = (
 AUTHOR = "Liftlock examples"
 EMAIL = "examples@liftlock.invalid"
 MARK = "liftlock.example"
-NOT_SOURCES = ("__pycache__", "*.pyc", ".venv", "db.sqlite3*")
+NOT_SOURCES = ("__pycache__", "*.pyc", ".venv", "db.sqlite3*", "staticfiles")
 
 
 class RepositoryRefused(Exception):

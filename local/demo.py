@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -70,21 +71,19 @@ class DemoHost:
     def children(self) -> list[tuple[Child, Callable[[], bool]]]:
         """The SSH server and the supervisord, each with its test of readiness."""
         env = environment(self.home)
-        return [
-            (
-                self._child(f"{self.name}-ssh", "local.demo_host", self._arguments(), env),
-                self._answers,
-            ),
-            (
-                self._child(
-                    f"{self.name}-supervisord",
-                    "supervisor.supervisord",
-                    ("-n", "-c", str(self.home / "supervisord.conf")),
-                    env,
-                ),
-                self.control.exists,
-            ),
-        ]
+        ssh = python_child(
+            f"{self.name}-ssh", "local.demo_host", self._arguments(), env=env, cwd=self.home
+        )
+        # Not through python_child: the sites would inherit the path to our own packages.
+        program = (sys.executable, "-P", "-m", "supervisor.supervisord")
+        supervisord = Child(
+            name=f"{self.name}-supervisord",
+            argv=(*program, "-n", "-c", str(self.home / "supervisord.conf")),
+            env=env,
+            cwd=self.home,
+            stop=((signal.SIGTERM, 20.0),),
+        )
+        return [(ssh, self._answers), (supervisord, self.control.exists)]
 
     def document(self) -> dict[str, Any]:
         """The host as the API takes it."""
@@ -113,11 +112,6 @@ class DemoHost:
 
     def _arguments(self) -> tuple[str, ...]:
         return ("--root", str(self.home), "--port", str(self.port), "--host-key", str(self.key))
-
-    def _child(
-        self, name: str, module: str, arguments: Sequence[str], env: Mapping[str, str]
-    ) -> Child:
-        return python_child(name, module, arguments, env=env, cwd=self.home, seconds=20.0)
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection((ADDRESS, self.port), 1):

@@ -54,7 +54,7 @@ async def session(root: Path, channel: "asyncssh.SSHServerProcess[bytes]") -> No
         "/bin/sh",
         *command,
         cwd=root,
-        env={**os.environ, MARK: str(root)},
+        env=_login(root),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -107,6 +107,12 @@ def power_off(root: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)
         left = [process for process in left if not processes.end(process, [(number, seconds)])]
+
+
+def _login(root: Path) -> dict[str, str]:
+    # Ours is needed to find this module; a site must not find our packages in place of its own.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**inherited, MARK: str(root)}
 
 
 async def _feed(

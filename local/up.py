@@ -17,6 +17,7 @@ from local.errors import Failed, Refused
 from local.parts import Parts
 
 FIRST_TOKEN = "up"  # noqa: S105  (the token's name)
+ADMIN = ("--scope", "admin")
 #: Who is stopped first among the processes of a killed `up`; the servers come last.
 LAST = ("redis", "postgres")
 #: Where to reach a server that listens on every address.
@@ -115,7 +116,7 @@ class _Up:
         """The first admin token, at the first start only."""
         if self.data.state.has_token:
             return None
-        token = await self.children.once(made.token(FIRST_TOKEN, "--scope", "admin"))
+        token = await self.children.once(made.token(FIRST_TOKEN, *ADMIN))
         self.data.state.has_token = True
         self.data.save()
         return token.strip()
@@ -126,10 +127,11 @@ class _Up:
         for host in hosts:
             for child, ready in host.children():
                 await self.children.start(child, ready=ready)
-        visitor = (
-            token or (await self.children.once(made.token(demo.TOKEN, "--scope", "admin"))).strip()
-        )
-        async with demo.Api(address, visitor) as api:
+        own = token
+        if own is None:
+            brief = made.token(demo.TOKEN, *ADMIN, "--expires-in-days", "1")
+            own = (await self.children.once(brief)).strip()
+        async with demo.Api(address, own) as api:
             await api.register(hosts)
             if token is None:
                 await api.forget_token(demo.TOKEN)

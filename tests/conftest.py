@@ -5,7 +5,12 @@ from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
 from app.store.database import Database
 
-pytest_plugins = ["tests.support.postgres", "tests.support.redis"]
+pytest_plugins = [
+    "tests.support.postgres",
+    "tests.support.redis",
+    "tests.support.stack",
+    "tests.support.machines",
+]
 
 MASTER_KEY = bytes(range(32))
 

@@ -1,1 +1,1 @@
-"""The command line: a thin client of the API, and the few commands an administrator runs locally."""
+"""The command line: a thin client of the API, and a few commands for local administration."""

@@ -32,7 +32,7 @@ def upgrade(
     ctx: typer.Context,
     revision: Annotated[str, typer.Option(help="Upgrade to this revision.")] = "head",
 ) -> None:
-    """Bring the database to the newest version; safe to repeat and to run side by side.
+    r"""Bring the database to the newest version; safe to repeat and to run side by side.
 
     \b
     Example:
@@ -55,7 +55,7 @@ def upgrade(
 
 @app.command()
 def current(ctx: typer.Context) -> None:
-    """Show the version of the database and the newest one this program knows.
+    r"""Show the version of the database and the newest one this program knows.
 
     \b
     Example:
@@ -69,7 +69,7 @@ def current(ctx: typer.Context) -> None:
 
 @app.command()
 def check(ctx: typer.Context) -> None:
-    """Compare the tables in the database with those this program expects; exit 1 if they differ.
+    r"""Compare the tables in the database with those this program expects; exit 1 if they differ.
 
     \b
     Example:

@@ -67,7 +67,7 @@ def events(
     *,
     after: int = 0,
     timeout: float | None = None,
-    pace: Pace = Pace(),  # noqa: B008  (frozen)
+    pace: Pace = Pace(),
     away: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Event | None]:
     """Every event above `after` up to the job's last; None whenever there is nothing new.
@@ -103,7 +103,7 @@ def events(
             backoff.wait()
 
 
-def last_state(session: Session, job_id: str, *, pace: Pace = Pace()) -> Any:  # noqa: B008
+def last_state(session: Session, job_id: str, *, pace: Pace = Pace()) -> Any:
     """The job as it is now, also across a restart of the API."""
     backoff = Backoff(pace, session.outside, None)
     return _Patient(session, pace, backoff, lambda _: None)(path("jobs", job_id))

@@ -69,6 +69,7 @@ def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What to call it.")],
     address: Annotated[str, typer.Argument(help="DNS name or IP address.")],
+    *,
     user: User = None,
     port: Port = None,
     base_dir: BaseDir = None,
@@ -84,13 +85,13 @@ def add(
         str | None, typer.Option(help="Pin this public key at once: 'ssh-ed25519 AAAA…' or @FILE.")
     ] = None,
 ) -> None:
-    """Register a machine. Unless --host-key pins its key, enroll it next.
+    r"""Register a machine. Unless --host-key pins its key, enroll it next.
 
     \b
     Examples:
       liftlock hosts add web-1 192.0.2.10 --user deploy
       liftlock hosts add db-1 10.0.0.5 --user deploy --sudo --jump web-1 --supervisor systemd
-      liftlock hosts add web-2 192.0.2.11 --user deploy --host-key @/etc/ssh/ssh_host_ed25519_key.pub
+      liftlock hosts add web-2 192.0.2.11 --user deploy --host-key @web-2.pub
     """
     here = session.of(ctx)
     fields = _fields(locals())
@@ -109,7 +110,7 @@ def add(
 
 @app.command(name="list")
 def list_(ctx: typer.Context) -> None:
-    """List the machines.
+    r"""List the machines.
 
     \b
     Example:
@@ -122,7 +123,7 @@ def list_(ctx: typer.Context) -> None:
 
 @app.command()
 def show(ctx: typer.Context, name: Name) -> None:
-    """Show one machine.
+    r"""Show one machine.
 
     \b
     Example:
@@ -136,6 +137,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 def set_(
     ctx: typer.Context,
     name: Name,
+    *,
     address: Annotated[str | None, typer.Option(help="DNS name or IP address.")] = None,
     user: User = None,
     port: Port = None,
@@ -150,7 +152,7 @@ def set_(
     ports: Ports = None,
     status: Annotated[HostStatus | None, typer.Option(help="`cordoned` takes no new work.")] = None,
 ) -> None:
-    """Change a machine. What is not named stays; --label and --supervisor-option add.
+    r"""Change a machine. What is not named stays; --label and --supervisor-option add.
 
     \b
     Examples:
@@ -172,7 +174,7 @@ def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a machine. Nothing on the machine itself is touched.
+    r"""Forget a machine. Nothing on the machine itself is touched.
 
     \b
     Example:
@@ -198,7 +200,7 @@ def enroll(
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the key.")] = 120,
 ) -> None:
-    """Read the machine's host key, show its fingerprint and pin it once it is confirmed.
+    r"""Read the machine's host key, show its fingerprint and pin it once it is confirmed.
 
     \b
     Compare the fingerprint with what the machine itself says:

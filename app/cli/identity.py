@@ -16,7 +16,7 @@ app = typer.Typer(
 
 @app.command()
 def show(ctx: typer.Context) -> None:
-    """Print the line that a host's authorized_keys needs.
+    r"""Print the line that a host's authorized_keys needs.
 
     \b
     Example:
@@ -31,7 +31,7 @@ def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="OpenSSH private key; `-` is standard input.")],
 ) -> None:
-    """Use a key of your own instead; the one before is kept as a second try.
+    r"""Use a key of your own instead; the one before is kept as a second try.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def rotate(
     ctx: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Make a new key; the one before is still tried until hosts know the new one.
+    r"""Make a new key; the one before is still tried until hosts know the new one.
 
     \b
     Example:

@@ -55,6 +55,7 @@ Secret = Annotated[
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What to call it.")],
+    *,
     recipe: Annotated[str, typer.Option(help="A recipe: django, or django@3 for a version.")],
     repository: Annotated[str, typer.Option(help="Git URL or path, or pypi:Package.")],
     revision: Annotated[str, typer.Option(help="Tag, branch, commit or version.")],
@@ -63,14 +64,15 @@ def create(
     setting: Setting = None,
     secret: Secret = None,
 ) -> None:
-    """Describe a site. Nothing runs until it is provisioned.
+    r"""Describe a site. Nothing runs until it is provisioned.
 
     \b
     Examples:
-      liftlock instances create shop --recipe django --host web-1 \\
+      liftlock instances create shop --recipe django --host web-1 \
           --repository https://git.example/shop.git --revision v1 --set WORKERS=2
-      liftlock instances create wiki --recipe trac --repository pypi:Trac --revision 1.6 --host web-1
-      liftlock instances create intranet --recipe django --host web-1 --revision main \\
+      liftlock instances create wiki --recipe trac --host web-1 \
+          --repository pypi:Trac --revision 1.6
+      liftlock instances create intranet --recipe django --host web-1 --revision main \
           --repository git@git.example:intranet.git --secret DEPLOY_KEY=@deploy_key
     """
     here = session.of(ctx)
@@ -95,7 +97,7 @@ def create(
 
 @app.command(name="list")
 def list_(ctx: typer.Context) -> None:
-    """List the sites.
+    r"""List the sites.
 
     \b
     Example:
@@ -108,7 +110,7 @@ def list_(ctx: typer.Context) -> None:
 
 @app.command()
 def show(ctx: typer.Context, name: Name) -> None:
-    """Show one site, its secrets' names and its app servers.
+    r"""Show one site, its secrets' names and its app servers.
 
     \b
     Example:
@@ -129,6 +131,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 def set_(
     ctx: typer.Context,
     name: Name,
+    *,
     recipe: Annotated[str | None, typer.Option(help="Another recipe or version.")] = None,
     repository: Annotated[str | None, typer.Option(help="Git URL or path.")] = None,
     revision: Annotated[str | None, typer.Option(help="What to deploy by default.")] = None,
@@ -139,7 +142,7 @@ def set_(
         list[str] | None, typer.Option(metavar="KEY", help="Take a setting away; repeat it.")
     ] = None,
 ) -> None:
-    """Change a site's description; what is not named stays. Running app servers keep theirs.
+    r"""Change a site's description; what is not named stays. Running app servers keep theirs.
 
     \b
     Examples:
@@ -170,7 +173,7 @@ def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a site and its secrets. Nothing on the host is touched.
+    r"""Forget a site and its secrets. Nothing on the host is touched.
 
     \b
     Example:

@@ -33,10 +33,10 @@ _VALUED = frozenset({"--url", "--token"})
 class Root(TyperGroup):
     """Takes the global options in any place, and turns every CliError into an exit code."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, in_front(args))
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -82,7 +82,7 @@ def liftlock(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Install, upgrade and provision web applications on your own servers.
+    r"""Install, upgrade and provision web applications on your own servers.
 
     \b
     First steps:
@@ -90,7 +90,7 @@ def liftlock(
       liftlock recipes push recipe.yaml               say how an application is built
       liftlock hosts add web-1 192.0.2.10 --user deploy
       liftlock hosts enroll web-1
-      liftlock instances create shop --recipe django --host web-1 \\
+      liftlock instances create shop --recipe django --host web-1 \
           --repository https://git.example/shop.git --revision v1
       liftlock provision shop --wait
     """
@@ -100,7 +100,7 @@ def liftlock(
 
 @app.command()
 def version(ctx: typer.Context) -> None:
-    """Print the version of this program.
+    r"""Print the version of this program.
 
     \b
     Example:
@@ -122,7 +122,7 @@ def in_front(args: Sequence[str]) -> list[str]:
     for word in words:
         if word == "--":
             return [*moved, *rest, word, *words]
-        if word in _FLAGS or word.partition("=")[0] in _VALUED and "=" in word:
+        if word in _FLAGS or (word.partition("=")[0] in _VALUED and "=" in word):
             moved.append(word)
         elif word in _VALUED:
             moved += [word, *([value] if (value := next(words, None)) is not None else [])]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.errors import ApiProblem, CliError
-from app.cli.text import cell, columns, one_line, plain
+from app.cli.text import cell, columns, plain
 
 #: A column of a table: its heading and the key of the item, dotted for a nested one.
 Column = tuple[str, str]
@@ -119,8 +119,10 @@ def _particulars(error: CliError) -> list[tuple[str, str]]:
         found.append(("", error.detail))
     if isinstance(error, ApiProblem):
         problem = error.problem
-        for part in problem.get("errors") or ():
-            found.append(("at", f"{one_line(part.get('pointer') or '/')}: {part.get('detail')}"))
+        found += [
+            ("at", f"{part.get('pointer') or '/'}: {part.get('detail')}")
+            for part in problem.get("errors") or ()
+        ]
         found.append(("code", error.code))
     if error.hint:
         found.append(("hint", error.hint))

@@ -26,8 +26,9 @@ def up(
     workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Add two demo hosts.")] = False,
 ) -> None:
-    """Start a whole Liftlock on this machine: PostgreSQL, Redis, API and worker.
+    r"""Start a whole Liftlock on this machine.
 
+    That is PostgreSQL, Redis, the API and a worker, until Ctrl-C; the data is kept.
     LIFTLOCK_DATABASE_URL, LIFTLOCK_REDIS_URL and LIFTLOCK_MASTER_KEY replace a part by yours.
 
     \b
@@ -46,7 +47,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Instead of LIFTLOCK_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Instead of LIFTLOCK_PORT.")] = None,
 ) -> None:
-    """Run the API alone (settings from LIFTLOCK_…).
+    r"""Run the API alone (settings from LIFTLOCK_…).
 
     \b
     Example:
@@ -57,7 +58,9 @@ def serve(
 
 
 def worker() -> None:
-    """Run one worker (settings from LIFTLOCK_…), the same as `arq worker.main.WorkerSettings`.
+    r"""Run one worker (settings from LIFTLOCK_…).
+
+    The same as `arq worker.main.WorkerSettings`.
 
     \b
     Example:

@@ -59,23 +59,19 @@ class Progress:
 
     def add(self, event: Event) -> None:
         data = event.get("data") or {}
-        match event["type"]:
-            case "step.started":
-                self._start(data)
-            case "step.output":
-                self._take(str(data.get("text", "")))
-            case "step.succeeded":
-                self._finish("✓", "green", data)
-            case "step.failed":
-                self._fail(data)
-            case "step.undone" | "step.undo_failed":
-                self._say(f"  {_EVENT_WORDS[event['type']]} {_named(data)}")
-            case "job.blocked":
-                self._wait(data)
-            case "job.started":
-                self._state = "Starting"
-            case "job.recovered":
-                self._wait_again()
+        on_event = {
+            "step.started": self._start,
+            "step.output": self._take,
+            "step.succeeded": self._succeed,
+            "step.failed": self._fail,
+            "step.undone": lambda step: self._say(f"        undone: {_named(step)}"),
+            "step.undo_failed": lambda step: self._say(f"        NOT undone: {_named(step)}"),
+            "job.blocked": self._wait,
+            "job.started": lambda _: self._be("Starting"),
+            "job.recovered": self._wait_again,
+        }.get(event["type"])
+        if on_event is not None:
+            on_event(data)
 
     def away(self, text: str) -> None:
         """The API does not answer."""
@@ -96,35 +92,43 @@ class Progress:
         if not self._live:
             self._say(self._headline())
 
-    def _take(self, text: str) -> None:
-        *finished, self._unfinished = plain(self._unfinished + text).split("\n")
-        self._unfinished = self._unfinished[-_LONGEST:]
-        self._lines.extend(line for line in finished if line.strip())
+    def _take(self, data: Mapping[str, Any]) -> None:
+        # Kept as it came: an escape sequence may continue in the next chunk.
+        ready, newline, rest = (self._unfinished + str(data.get("text", ""))).rpartition("\n")
+        self._unfinished = rest[-_LONGEST:]
+        self._lines.extend(line for line in plain(ready + newline).split("\n") if line.strip())
 
-    def _finish(self, mark: str, style: str, data: Mapping[str, Any]) -> None:
+    def _succeed(self, data: Mapping[str, Any]) -> None:
         took = duration((data.get("duration_ms") or 0) / 1000)
         if self._live:
-            self._say(f"{mark} {self._headline()}  {took}", style=style)
+            self._say(f"✓ {self._headline()}  {took}", style="green")
         else:
-            self._say(f"        {'done' if mark == '✓' else 'failed'} in {took}")
-        self._step, self._state, self._since = None, "Working", self._now()
+            self._say(f"        done in {took}")
+        self._be("Working")
 
     def _fail(self, data: Mapping[str, Any]) -> None:
-        lines = [*self._lines, *filter(None, [self._unfinished.strip()])]
-        self._finish("✗", "red", data)
+        lines = [*self._lines, *filter(None, plain(self._unfinished).split("\n"))]
+        took = duration((data.get("duration_ms") or 0) / 1000)
+        if self._live:
+            self._say(f"✗ {self._headline()}  {took}", style="red")
+        else:
+            self._say(f"        failed after {took}")
+        self._be("Cleaning up")
         for line in lines:
             self._say(f"        | {line}")
 
     def _wait(self, data: Mapping[str, Any]) -> None:
-        self._state = f"Waiting for {blockers(data.get('blocked_by') or [])}"
-        self._since = self._now()
+        self._be(f"Waiting for {blockers(data.get('blocked_by') or [])}")
         if not self._live:
             self._say(self._state)
 
-    def _wait_again(self) -> None:
-        self._step, self._state = None, "Its worker went away; waiting for another"
-        self._since = self._now()
-        self._say(f"  {self._state}")
+    def _wait_again(self, _: Mapping[str, Any]) -> None:
+        self._be("Its worker went away; waiting for another")
+        self._say(self._state)
+
+    def _be(self, state: str) -> None:
+        """Between steps."""
+        self._step, self._state, self._since = None, state, self._now()
 
     def _headline(self) -> str:
         step = self._step or {}
@@ -140,13 +144,10 @@ class Progress:
         text = f"step {self._headline()}  {took}" if self._step else f"{self._state}  {took}"
         text = self._away or text
         lines: list[RenderableType] = [Spinner("line", Text(text, no_wrap=True))]
-        last = self._unfinished.strip() or (self._lines[-1] if self._lines else "")
+        last = one_line(self._unfinished) or (self._lines[-1] if self._lines else "")
         if self._step and last:
             lines.append(Text(f"  {last}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*lines)
-
-
-_EVENT_WORDS = {"step.undone": "undone:", "step.undo_failed": "could not be undone:"}
 
 
 def blockers(blocked_by: list[Mapping[str, Any]]) -> str:

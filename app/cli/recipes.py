@@ -11,6 +11,7 @@ app = typer.Typer(
     name="recipes", help="How kinds of applications are built and run.", no_args_is_help=True
 )
 
+_CREATED = 201
 _LISTED = [
     ("name", "name"),
     ("version", "version"),
@@ -24,7 +25,7 @@ def push(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="A YAML or JSON file; `-` is standard input.")],
 ) -> None:
-    """Store a recipe. The same document again is no new version.
+    r"""Store a recipe. The same document again is no new version.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def push(
 
 @app.command(name="list")
 def list_(ctx: typer.Context) -> None:
-    """List the newest version of each recipe.
+    r"""List the newest version of each recipe.
 
     \b
     Example:
@@ -60,7 +61,7 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Its name, or name@version.")],
 ) -> None:
-    """Print a recipe as it was pushed.
+    r"""Print a recipe as it was pushed.
 
     \b
     Examples:
@@ -75,6 +76,3 @@ def show(
         here.output.json(recipe)
     else:
         here.output.raw(str(recipe["source"]).rstrip("\n"))
-
-
-_CREATED = 201

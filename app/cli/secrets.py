@@ -20,7 +20,7 @@ def set_(
     name: Name,
     file: Annotated[str, typer.Option(help="Where the value is; `-` is standard input.")] = "-",
 ) -> None:
-    """Set or replace a secret, from a file or standard input (never from the command line).
+    r"""Set or replace a secret, from a file or standard input (never from the command line).
 
     \b
     Examples:
@@ -38,7 +38,7 @@ def set_(
 
 @app.command(name="list")
 def list_(ctx: typer.Context, instance: Instance) -> None:
-    """List the names of an instance's secrets; their values cannot be read.
+    r"""List the names of an instance's secrets; their values cannot be read.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def list_(ctx: typer.Context, instance: Instance) -> None:
 
 @app.command()
 def delete(ctx: typer.Context, instance: Instance, name: Name) -> None:
-    """Delete a secret.
+    r"""Delete a secret.
 
     \b
     Example:

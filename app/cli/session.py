@@ -16,6 +16,10 @@ from app.cli.output import Output
 DEFAULT_URL = "http://127.0.0.1:8700"
 
 
+def _has_keyboard() -> bool:
+    return sys.stdin.isatty()
+
+
 @dataclass(frozen=True)
 class Outside:
     """Network, clock and keyboard."""
@@ -24,7 +28,7 @@ class Outside:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     #: Whether a person can be asked.
-    is_interactive: Callable[[], bool] = lambda: sys.stdin.isatty()
+    is_interactive: Callable[[], bool] = _has_keyboard
 
 
 @dataclass(frozen=True)

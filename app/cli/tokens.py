@@ -26,6 +26,7 @@ _SHOWN = [
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for; shown in lists and in jobs.")],
+    *,
     scope: Annotated[Scope, typer.Option(help="What it may do.")] = Scope.DEPLOY,
     expires_in_days: Annotated[
         int | None, typer.Option("--expires-in-days", min=1, help="Ends after so many days.")
@@ -35,7 +36,7 @@ def create(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the token alone.")] = False,
 ) -> None:
-    """Make a token; it is shown this once.
+    r"""Make a token; it is shown this once.
 
     \b
     Examples:
@@ -53,7 +54,7 @@ def create(
 
 @app.command(name="list")
 def list_(ctx: typer.Context) -> None:
-    """List tokens, without their values.
+    r"""List tokens, without their values.
 
     \b
     Example:
@@ -65,7 +66,7 @@ def list_(ctx: typer.Context) -> None:
 
 @app.command()
 def revoke(ctx: typer.Context, token_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """End a token now.
+    r"""End a token now.
 
     \b
     Example:

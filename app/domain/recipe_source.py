@@ -102,7 +102,7 @@ def unstorable(data: object, path: Path = ()) -> Iterator[Path]:
 class _CoreLoader(yaml.SafeLoader):
     """YAML with the core schema of 1.2: `no`, `on` and `2026-01-01` stay text."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - the attribute of the class above
+    yaml_implicit_resolvers = {}
 
 
 _CoreLoader.add_implicit_resolver(

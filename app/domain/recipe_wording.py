@@ -26,10 +26,18 @@ _WANTED = {
 
 def errors(model: type[BaseModel], source: Source, error: ValidationError) -> list[RecipeError]:
     """One error for each place, with its line."""
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
     return [
         source.error(detail["loc"], _message(model, detail))
-        for detail in error.errors(include_url=False, include_context=True)
+        for detail in details
+        if detail["type"] != "too_short" or not _any_below(detail["loc"], places)
     ]
+
+
+def _any_below(place: Path, places: list[Path]) -> bool:
+    """A list whose entries are all wrong counts as empty too; that would be said twice."""
+    return any(len(path) > len(place) and path[: len(place)] == place for path in places)
 
 
 def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -39,6 +47,8 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown key `{key}`{near_miss(str(key), _keys_at(model, detail['loc'][:-1]))}"
     if kind == "missing":
         return f"the key `{key}` is missing"
+    if kind == "too_short":
+        return f"`{key}` wants at least one entry"
     if kind in _WANTED:
         name = f"`{key}` wants" if isinstance(key, str) and key else "wants"
         return f"{name} {_WANTED[kind]}, found {described(found)}"
@@ -55,7 +65,7 @@ def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     return list(models[-1].model_fields)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type expression
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     if get_origin(annotation) in {tuple, dict, Union, types.UnionType}:

@@ -3,10 +3,12 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.steps.step import Command
+
+RUNNER_SOURCES = Path(__file__).parents[2] / "worker" / "remote"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,17 @@ class LocalShell:
     """`base` stands for the base folder of a host, and for the home of its user."""
 
     base: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def runner(self) -> Path:
+        """The shipped runner, in the place from which it knows its base folder."""
+        path = self.base / "runner" / "runner.sh"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parts = (RUNNER_SOURCES / name for name in ("processes.sh", "runner.sh"))
+            path.write_text("\n".join(part.read_text() for part in parts))
+        return path
 
     def run(
         self,
@@ -32,9 +44,13 @@ class LocalShell:
     ) -> Ran:
         cwd = self.base / command.cwd
         cwd.mkdir(parents=True, exist_ok=True)
+        script = self.base / "script"
+        script.write_text(command.script)
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.base),
+            "LIFTLOCK_RUNNER": str(self.runner),
+            "LIFTLOCK_BASE": str(self.base),
             **self.env,
             **{name.upper(): value for name, value in (facts or {}).items()},
             **command.env,
@@ -42,8 +58,8 @@ class LocalShell:
             **{name: (secrets or {})[name] for name in command.secrets},
         }
         done = subprocess.run(
-            ["/bin/sh", "-s"],
-            input=command.script,
+            ["/bin/sh", "-eu", str(script)],
+            stdin=subprocess.DEVNULL,
             cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,

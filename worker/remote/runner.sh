@@ -15,6 +15,8 @@
 #     stop RUNDIR SECONDS ends it; 0 only when nothing of it is left
 #
 # Every variable starts with ll_, because the values of a step live in this environment.
+# Shipped in one file behind processes.sh; never with a value of a step in an argument or a file.
+# shellcheck disable=SC2034,SC2154 # what processes.sh reads and sets
 set -u
 
 ll_log_limit=4194304
@@ -57,126 +59,6 @@ ll_check_step() {
   case $1 in '' | .* | *[!A-Za-z0-9._-]*) ll_complain "not a step name: $1" ;; esac
 }
 
-# --- processes -------------------------------------------------------------------------------
-
-read -r ll_boot_now </proc/sys/kernel/random/boot_id || ll_boot_now=unknown
-
-# PID: its state, parent, group and start time; fails when there is no such process.
-ll_look() {
-  ll_stat=
-  { IFS= read -r ll_stat <"/proc/$1/stat"; } 2>/dev/null
-  [ -n "$ll_stat" ] || return 1
-  # shellcheck disable=SC2086 # the fields after the program's name are numbers
-  set -- ${ll_stat##*) }
-  ll_state=$1 ll_parent=$2 ll_group=$3 ll_start=${20}
-}
-
-# PIDFILE: names this process, so that a later one with the same number is not taken for it.
-ll_sign() {
-  ll_look $$ && printf '%s %s %s %s\n' $$ "$ll_start" "$ll_boot_now" "$(date +%s)" >"$1"
-}
-
-ll_read_pid() {
-  ll_pid='' ll_born='' ll_boot='' ll_since=''
-  { read -r ll_pid ll_born ll_boot ll_since <"$1"; } 2>/dev/null
-  [ -n "$ll_pid" ]
-}
-
-# PIDFILE: true while the very process that signed it lives.
-ll_alive() {
-  ll_read_pid "$1" && [ "$ll_boot" = "$ll_boot_now" ] && ll_look "$ll_pid" &&
-    [ "$ll_start" = "$ll_born" ] && [ "$ll_state" != Z ]
-}
-
-# PIDFILE: sets ll_leader to the process group it stands for, or to nothing.
-ll_find_group() {
-  ll_leader=
-  ll_read_pid "$1" && [ "$ll_boot" = "$ll_boot_now" ] || return 0
-  if ll_look "$ll_pid"; then
-    [ "$ll_start" = "$ll_born" ] && [ "$ll_group" = "$ll_pid" ] || return 0
-  fi
-  ll_leader=$ll_pid
-}
-
-ll_list_group() {
-  [ -n "$ll_leader" ] || return 0
-  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^\([0-9]*\) (.*) /\1 /' |
-    while read -r ll_p ll_state _ ll_group ll_session _; do
-      case $ll_state in Z | X) continue ;; esac
-      if [ "$ll_group" = "$ll_leader" ] || [ "$ll_session" = "$ll_leader" ]; then
-        echo "$ll_p"
-      fi
-    done
-}
-
-# NAME=VALUE: processes that were started with it, also those that left the group.
-ll_list_marked() {
-  if printf 'a\000' | grep -qzxF a 2>/dev/null; then
-    grep -lzxF -e "$1" /proc/[0-9]*/environ 2>/dev/null
-  else
-    for ll_p in /proc/[0-9]*/environ; do
-      [ -r "$ll_p" ] || continue
-      { tr '\000' '\n' <"$ll_p" | grep -qxF -e "$1"; } 2>/dev/null && echo "$ll_p"
-    done
-  fi | while IFS=/ read -r _ _ ll_p _; do
-    ll_look "$ll_p" && [ "$ll_state" != Z ] && echo "$ll_p"
-  done
-}
-
-# MARK: what still lives of a group and of those who carry the mark, each once, on one line.
-ll_list_left() {
-  # shellcheck disable=SC2046 # process numbers, split on purpose
-  echo $({ ll_list_group; ll_list_marked "$1"; } | sort -un)
-}
-
-# SIGNAL MARK
-ll_signal() {
-  [ -z "$ll_leader" ] || kill -s "$1" -- "-$ll_leader" 2>/dev/null
-  for ll_p in $(ll_list_marked "$2"); do
-    # Members of the group had theirs: some programs take a second TERM for impatience.
-    if ll_look "$ll_p" && { [ -z "$ll_leader" ] || [ "$ll_group" != "$ll_leader" ]; }; then
-      kill -s "$1" "$ll_p" 2>/dev/null
-    fi
-  done
-}
-
-# PIDFILE MARK SECONDS: TERM, then KILL; sets ll_left to those who outlived both.
-ll_end() {
-  ll_find_group "$1"
-  ll_signal TERM "$2"
-  ll_await_end "$2" "$3" && return 0
-  ll_until=$(($(date +%s) + 3))
-  while ll_signal KILL "$2"; ! ll_await_end "$2" 0; do
-    [ "$(date +%s)" -lt "$ll_until" ] || return 1
-  done
-}
-
-# MARK SECONDS
-ll_await_end() {
-  ll_deadline=$(($(date +%s) + $2))
-  ll_naps=
-  while ll_left=$(ll_list_left "$1"); [ -n "$ll_left" ]; do
-    [ "$(date +%s)" -lt "$ll_deadline" ] || return 1
-    ll_nap
-  done
-}
-
-# Sleeps a little longer each time; ll_naps is emptied to begin anew.
-ll_nap() {
-  [ -n "${ll_naps:-}" ] || ll_naps='0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
-  sleep "${ll_naps%% *}" 2>/dev/null || sleep 1
-  ll_naps=${ll_naps#* }
-}
-
-# OUTPUT COMMAND...: in a session of its own. Without setsid the kill goes by the mark alone.
-ll_detach() {
-  ll_out=$1
-  shift
-  ll_setsid=setsid
-  command -v setsid >/dev/null 2>&1 || ll_setsid=nohup
-  "$ll_setsid" "$@" </dev/null >>"$ll_out" 2>&1 &
-}
-
 # --- a step: reading it, starting it ----------------------------------------------------------
 
 # COUNT: so many lines of stdin, joined, in ll_value.
@@ -209,7 +91,7 @@ ll_read_step() {
 
 ll_prepare() {
   ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) || ll_fail "$ll_base/$ll_cwd" "$ll_said"
-  ll_said=$(mkdir -p "$ll_base/steps" 2>&1 && mkdir -p -m 700 "$ll_dir" 2>&1) ||
+  ll_said=$(mkdir -p "$ll_base/steps" 2>&1 && umask 077 && mkdir -p "$ll_dir" 2>&1) ||
     ll_fail "$ll_dir" "$ll_said"
   # The exit code's room on the disk is taken now, so that a full disk cannot swallow it.
   ll_said=$({
@@ -225,7 +107,9 @@ ll_run() {
     return
   fi
   ll_prepare
-  LIFTLOCK_STEP=$ll_step ll_detach "$ll_dir/trouble" sh "$ll_self" _step "$ll_step" "$ll_cwd"
+  # By `env`, because this process's own children must not carry the mark: a kill would hit them.
+  ll_detach "$ll_dir/trouble" env "LIFTLOCK_STEP=$ll_step" \
+    sh "$ll_self" _step "$ll_step" "$ll_cwd"
   ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
   ll_say STARTED
   ll_stream 0
@@ -252,9 +136,11 @@ ll_step() {
   ll_sign "$ll_dir/pid" || exit
   cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" || exit
   # Opened for both ways first, or opening for one way would wait for the other end.
+  # shellcheck disable=SC2094
   exec 3<>"$ll_dir/pipe" 4<"$ll_dir/pipe" 5>"$ll_dir/pipe" 3>&-
   rm -f "$ll_dir/pipe"
-  ll_keep <&4 4<&- 5>&- &
+  # `ll_keep 5>&-` would keep a copy of 5 for afterwards, and never see the end of the output.
+  (exec 5>&- && ll_keep) &
   ll_keeper=$!
   sh -eu "$ll_dir/cmd" >&5 2>&5 4<&- 5>&-
   ll_rc=$?
@@ -268,13 +154,12 @@ ll_step() {
 # A process that was left in the background keeps the pipe open; 2 s are enough for the rest.
 ll_await_keeper() {
   ll_naps='' ll_n=0
-  while kill -0 "$ll_keeper" 2>/dev/null; do
+  while ll_look "$ll_keeper" && [ "$ll_state" != Z ]; do
     if [ "$ll_n" -ge 17 ]; then
       kill -s USR1 "$ll_keeper" 2>/dev/null
       wait "$ll_keeper"
       return
     fi
-    [ -n "$ll_naps" ] || [ "$ll_n" -eq 0 ] || ll_naps=0.2
     ll_nap
     ll_n=$((ll_n + 1))
   done
@@ -295,8 +180,11 @@ ll_keep() {
     [ "$ll_size" -gt "$ll_before" ] || return 0
   done
   ll_dropped=0 ll_size=0
-  while ll_copy 65536 64 "$ll_dir/more"; ll_before=$ll_size ll_size=$(wc -c <"$ll_dir/more")
-    [ "$ll_size" -gt "$ll_before" ]; do
+  while :; do
+    ll_copy 65536 64 "$ll_dir/more"
+    ll_before=$ll_size
+    ll_size=$(wc -c <"$ll_dir/more")
+    [ "$ll_size" -gt "$ll_before" ] || return 0
     [ "$ll_size" -ge "$ll_tail_limit" ] || continue
     [ ! -e "$ll_dir/more.old" ] || ll_dropped=$((ll_dropped + $(wc -c <"$ll_dir/more.old")))
     mv "$ll_dir/more" "$ll_dir/more.old"
@@ -307,10 +195,10 @@ ll_keep() {
 
 # BLOCK COUNT FILE: dd writes whatever one read brought, so a line shows at once.
 ll_copy() {
-  dd bs="$1" count="$2" <&0 >>"$3" 2>/dev/null &
+  dd bs="$1" count="$2" <&4 4<&- >>"$3" 2>/dev/null &
   ll_dd=$!
   # A disk that cannot take more must not stop the step.
-  wait "$ll_dd" || exec cat >/dev/null
+  wait "$ll_dd" || exec cat <&4 >/dev/null
 }
 
 # RC: the last part of the output, then the exit code: written aside, synced, renamed.
@@ -355,7 +243,8 @@ ll_stream() {
   [ "$1" -eq 0 ] || dd bs="$1" count=1 <&3 >/dev/null 2>&1
   ll_look $$
   ll_caller=$ll_parent
-  ll_naps='' ll_ended=
+  ll_naps=
+  ll_ended=
   while [ -z "$ll_ended" ]; do
     [ ! -e "$ll_dir/rc" ] || ll_ended=yes
     cat <&3 || exit
@@ -440,7 +329,7 @@ ll_launch() {
   ! ll_alive "$1/pid" || return 0
   rm -f "$1/pid" || exit
   unset LIFTLOCK_STEP
-  LIFTLOCK_SERVICE=$1 ll_detach "$1/log" sh "$ll_self" _serve "$1"
+  ll_detach "$1/log" env "LIFTLOCK_SERVICE=$1" sh "$ll_self" _serve "$1"
   ll_mark=liftlock
   ll_await_pid "$1/pid" "$1/log"
 }

@@ -11,6 +11,7 @@ from worker.steps.step import Command, Failure
 STRICT = "set -eu\n"
 
 _NEEDS_UPGRADE = """\
+set +e
 (
 set -eu
 {run}

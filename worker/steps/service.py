@@ -56,7 +56,7 @@ def run_directory(site: Site, recipe: Recipe) -> Command:
     """The script that starts the site, as the recipe's author wrote it."""
     return Command(
         _RUN_DIRECTORY,
-        env={"RUN_SCRIPT": f'{STRICT}cd "$RELEASE_DIR"\n{recipe.start.run.rstrip()}'},
+        env={"RUN_SCRIPT": f"{STRICT}{recipe.start.run.rstrip()}"},
         paths={"RUN_DIR": site.run_dir},
         timeout=60,
     )

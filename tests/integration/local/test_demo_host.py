@@ -62,13 +62,20 @@ async def until(condition):
             await asyncio.sleep(0.02)
 
 
+def running(host):
+    """The commands that run on the host."""
+    return {processes.name(p.pid) for p in processes.marked(demo_host.MARK, str(host.home))}
+
+
 async def test_a_command_runs_in_the_hosts_own_folder_without_the_environment_of_up(
     client, host, monkeypatch
 ):
     done = await client.run('pwd; echo "$HOME $USER"; env', check=True)
     where, home, *env = done.stdout.splitlines()
     assert (where, home) == (str(host.home), f"{host.home} demo")
-    assert not [line for line in env if line.startswith(("LIFTLOCK_DATABASE", "VIRTUAL_ENV"))]
+    assert not [
+        line for line in env if line.startswith(("LIFTLOCK_DATABASE", "VIRTUAL_ENV", "PYTHON"))
+    ]
 
 
 async def test_exit_codes_and_error_output_arrive(client):
@@ -111,15 +118,11 @@ async def test_what_prints_to_a_lost_connection_ends_and_a_silent_command_goes_o
     client = await connection(host, client_key)
     await client.create_process("yes")
     await client.create_process("sleep 600")
-    await until(lambda: len(processes.marked(demo_host.MARK, str(host.home))) >= 2)
+    await until(lambda: {"yes", "sleep 600"} <= running(host))
     client.abort()
     await client.wait_closed()
-    await until(
-        lambda: (
-            [processes.name(p.pid) for p in processes.marked(demo_host.MARK, str(host.home))]
-            == ["sleep 600"]
-        )
-    )
+    await until(lambda: "yes" not in running(host))
+    assert "sleep 600" in running(host)
 
 
 async def test_a_signal_from_the_client_reaches_the_command(client):

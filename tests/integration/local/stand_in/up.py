@@ -14,5 +14,6 @@ sys.path[0] = str(HERE.parents[3])
 from local import __main__, parts  # noqa: E402  (after the path is right)
 
 if __name__ == "__main__":
-    parts.ROOT = HERE
+    # The stand-ins come first, `local` itself from where it is.
+    parts.ROOT = f"{HERE}{os.pathsep}{parts.ROOT}"
     sys.exit(__main__.main())
