@@ -16,6 +16,8 @@ class FieldError:
 
     pointer: str
     detail: str
+    #: Of a document that came as text; counts from 1.
+    line: int | None = None
 
 
 class ServiceError(Exception):

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import asyncssh
 import httpx
@@ -130,15 +129,7 @@ class Api:
             trust_env=False,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
         await self._client.aclose()
 
     async def register(self, hosts: Sequence[DemoHost]) -> None:
@@ -175,10 +166,13 @@ class Api:
         return _answer(await self._client.request(method, path, json=body, headers=headers))
 
 
-def prepare(data: Data) -> list[DemoHost]:
-    """Make the folders and keys of the hosts, and choose their ports, at the first start."""
+def prepare(data: Data, held: contextlib.ExitStack) -> list[DemoHost]:
+    """Make the folders and keys of the hosts, and choose their ports, at the first start.
+
+    `held` keeps other stacks from the ports until the hosts listen.
+    """
     binaries.supervisorctl()
-    return [_prepare(data, name) for name in NAMES]
+    return [_prepare(data, name, held) for name in NAMES]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -200,7 +194,7 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def _prepare(data: Data, name: str) -> DemoHost:
+def _prepare(data: Data, name: str, held: contextlib.ExitStack) -> DemoHost:
     home = data.directory / "hosts" / name
     for folder in (home / ".ssh", home / "supervisor.d", home / "log"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -216,14 +210,15 @@ def _prepare(data: Data, name: str) -> DemoHost:
     (home / "supervisord.conf").write_text(
         SUPERVISORD.format(socket=control, logs="log", user=user)
     )
-    return DemoHost(name, home, _port(data, name), key, " ".join(public[:2]), control)
+    return DemoHost(name, home, _port(data, name, held), key, " ".join(public[:2]), control)
 
 
-def _port(data: Data, name: str) -> int:
+def _port(data: Data, name: str, held: contextlib.ExitStack) -> int:
     known = data.state.demo_ports
     if name in known:
         return ports.claim(ADDRESS, known[name], option=f"the port of {name} in state.json")
-    known[name] = ports.first_free(ADDRESS, FIRST_SSH_PORT, besides=set(known.values()))
+    known[name], mark = ports.claim_first(ADDRESS, FIRST_SSH_PORT)
+    held.enter_context(mark)
     data.save()
     return known[name]
 

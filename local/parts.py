@@ -11,6 +11,7 @@ from pathlib import Path
 from local import binaries, postgres, privileges
 from local.children import Child
 from local.data import Data
+from local.errors import Refused
 from local.postgres import Cluster
 from local.privileges import Mechanism
 from local.redis import RedisServer
@@ -101,8 +102,7 @@ def python_child(
 
 def _cluster(data: Data) -> Cluster:
     programs = binaries.postgres_programs(postgres.version(data.postgres))
-    forced = os.environ.get(MECHANISM)
-    launch = privileges.choose(programs / "postgres", forced=Mechanism(forced) if forced else None)
+    launch = privileges.choose(programs / "postgres", forced=_mechanism())
     return Cluster(
         programs=programs,
         directory=data.postgres,
@@ -110,6 +110,17 @@ def _cluster(data: Data) -> Cluster:
         password=data.password("postgres"),
         launch=launch,
     )
+
+
+def _mechanism() -> Mechanism | None:
+    wanted = os.environ.get(MECHANISM)
+    if not wanted:
+        return None
+    try:
+        return Mechanism(wanted)
+    except ValueError:
+        known = ", ".join(Mechanism)
+        raise Refused(f"{MECHANISM} is {wanted!r}; it takes one of: {known}.") from None
 
 
 def _redis(data: Data) -> RedisServer:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 
 from local import processes
@@ -26,19 +27,17 @@ def claim(host: str, port: int, *, option: str = "--port") -> int:
         raise Refused(_why_not(host, port, error, option)) from error
 
 
-def first_free(host: str, first: int, *, besides: set[int]) -> int:
-    """The first free port from `first` on."""
-    for port in range(first, first + 100):
-        if port not in besides and is_free(host, port):
-            return port
-    raise Refused(f"No free port on {host} between {first} and {first + 99}.")
-
-
-def is_free(host: str, port: int) -> bool:
-    try:
-        return claim(host, port) == port
-    except Refused:
-        return False
+def claim_first(host: str, first: int) -> tuple[int, socket.socket]:
+    """The first free port from `first` on, and what keeps another `up` from it until closed."""
+    last = first + 78
+    for port in range(first, last + 1):
+        mark = _mark(port)
+        if mark is None:
+            continue
+        with contextlib.suppress(Refused):
+            return claim(host, port), mark
+        mark.close()
+    raise Refused(f"No free port on {host} between {first} and {last}.")
 
 
 def listener(port: int) -> str:
@@ -58,6 +57,19 @@ def _holds(folder: Path, inodes: set[str]) -> bool:
                 if os.readlink(descriptor) in inodes:  # noqa: PTH115  (no path, a kernel's word)
                     return True
     return False
+
+
+def _mark(port: int) -> socket.socket | None:
+    """Taken by one process at a time, long before something listens on the port itself."""
+    mark = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            # A name without a file, which the kernel forgets with the process.
+            mark.bind(f"\0liftlock-port-{port}")
+        except OSError:
+            mark.close()
+            return None
+    return mark
 
 
 def _why_not(host: str, port: int, error: OSError, option: str) -> str:

@@ -62,6 +62,7 @@ class _Up:
         self.data = data
         self.children = Children(data.logs, remember=data.remember, say=say, policy=options.policy)
         self.stopping = asyncio.Event()
+        self.held = contextlib.ExitStack()
 
     async def run(self) -> int:
         self._listen_for_signals()
@@ -75,6 +76,7 @@ class _Up:
             task.cancel()
         await asyncio.wait({work, stop})
         await self.children.stop()
+        self.held.close()
         if not work.cancelled():
             work.result()
         say("Stopped. The data is kept; start again with the same command.")
@@ -85,7 +87,7 @@ class _Up:
         port = ports.claim(self.options.host, self.options.port)
         address = _address(self.options.host, port)
         made = parts.prepare(self.data, host=self.options.host, port=port)
-        hosts = demo.prepare(self.data) if self.options.demo else []
+        hosts = demo.prepare(self.data, self.held) if self.options.demo else []
         await self._start_servers(made)
         await self.children.once(made.upgrade())
         env = self.data.write_environment({**made.variables, "LIFTLOCK_URL": address})
@@ -131,7 +133,7 @@ class _Up:
         if own is None:
             brief = made.token(demo.TOKEN, *ADMIN, "--expires-in-days", "1")
             own = (await self.children.once(brief)).strip()
-        async with demo.Api(address, own) as api:
+        async with contextlib.aclosing(demo.Api(address, own)) as api:
             await api.register(hosts)
             if token is None:
                 await api.forget_token(demo.TOKEN)

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from app.cli.follow import Event
@@ -18,6 +17,7 @@ from app.cli.text import cell, duration, one_line, plain
 _LAST_LINES = 15
 #: A started line longer than this is cut: a terminal shows one line of it anyway.
 _LONGEST = 2_000
+_TURNS = "-\\|/"
 
 
 class Progress:
@@ -143,7 +143,8 @@ class Progress:
         took = duration(self._now() - self._since)
         text = f"step {self._headline()}  {took}" if self._step else f"{self._state}  {took}"
         text = self._away or text
-        lines: list[RenderableType] = [Spinner("line", Text(text, no_wrap=True))]
+        turn = _TURNS[int(self._now() * 8) % len(_TURNS)]
+        lines = [Text(f"{turn} {text}", no_wrap=True, overflow="ellipsis")]
         last = one_line(self._unfinished) or (self._lines[-1] if self._lines else "")
         if self._step and last:
             lines.append(Text(f"  {last}", style="dim", no_wrap=True, overflow="ellipsis"))

@@ -38,14 +38,14 @@ def one_line(text: object) -> str:
 def cell(value: Any) -> str:
     """A JSON value as a person reads it in one line."""
     match value:
-        case None | "" | [] | {}:
+        case None | "":
             return "-"
         case bool():
             return "yes" if value else "no"
         case dict():
-            return ", ".join(f"{one_line(key)}={cell(item)}" for key, item in value.items())
+            return ", ".join(f"{one_line(key)}={cell(item)}" for key, item in value.items()) or "-"
         case list():
-            return ", ".join(cell(item) for item in value)
+            return ", ".join(cell(item) for item in value) or "-"
         case _:
             return one_line(value)
 

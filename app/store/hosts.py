@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -47,6 +47,9 @@ async def touch(session: AsyncSession, host: Host) -> Host:
 
 
 async def delete(session: AsyncSession, host: Host) -> None:
+    """Remove it; its finished jobs stay as history."""
+    connection = await session.connection()
+    await connection.execute(update(Job).where(col(Job.host_id) == host.id).values(host_id=None))
     await session.delete(host)
     await session.flush()
 

@@ -1,10 +1,16 @@
 """Statements about Liftlock's own SSH keys."""
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.models import Identity
+
+
+async def lock_all(session: AsyncSession) -> None:
+    """Keep others from adding or replacing keys until the transaction ends."""
+    connection = await session.connection()
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('liftlock.identities'))"))
 
 
 async def add(session: AsyncSession, identity: Identity) -> Identity:

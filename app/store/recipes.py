@@ -11,11 +11,17 @@ from app.models import Recipe
 from app.store import rows
 
 
+async def lock_name(session: AsyncSession, name: str) -> None:
+    """Keep others from pushing a recipe of that name until the transaction ends."""
+    connection = await session.connection()
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('liftlock.recipe.' || :name))"), {"name": name}
+    )
+
+
 async def add_version(session: AsyncSession, recipe: Recipe) -> Recipe:
     """Insert as the next version of its name; `recipe.version` is set here."""
-    await session.exec(  # type: ignore[call-overload]
-        text("SELECT pg_advisory_xact_lock(hashtext(:name))"), params={"name": recipe.name}
-    )
+    await lock_name(session, recipe.name)
     newest = select(func.coalesce(func.max(Recipe.version), 0)).where(
         col(Recipe.name) == recipe.name
     )
@@ -25,6 +31,11 @@ async def add_version(session: AsyncSession, recipe: Recipe) -> Recipe:
 
 async def find_digest(session: AsyncSession, name: str, digest: str) -> Recipe | None:
     query = select(Recipe).where(Recipe.name == name, Recipe.digest == digest)
+    return (await session.exec(query.order_by(col(Recipe.version).desc()))).first()
+
+
+async def find_newest(session: AsyncSession, name: str) -> Recipe | None:
+    query = select(Recipe).where(Recipe.name == name)
     return (await session.exec(query.order_by(col(Recipe.version).desc()))).first()
 
 

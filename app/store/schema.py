@@ -46,6 +46,15 @@ async def current(session: AsyncSession) -> str | None:
     return revision
 
 
+def is_behind(revision: str | None) -> bool:
+    """Whether the database lacks something this code needs.
+
+    A revision this code does not know is a newer one, and the code before must run on it too.
+    """
+    known = {script.revision for script in ScriptDirectory(str(scripts())).walk_revisions()}
+    return revision is None or (revision in known and revision != head())
+
+
 def _config(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts()))

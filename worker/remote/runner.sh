@@ -36,7 +36,7 @@ ll_fail() {
   while [ ! -e "$ll_at" ] && [ -n "$ll_at" ]; do ll_at=${ll_at%/*}; done
   ll_at=${ll_at:-/}
   ll_say FAILED
-  printf 'path=%s\nat=%s\nuser=%s\n' "$1" "$ll_at" "$(id -un 2>/dev/null || id -u)"
+  printf 'base=%s\npath=%s\nat=%s\nuser=%s\n' "$ll_base" "$1" "$ll_at" "$(id -un 2>/dev/null || id -u)"
   printf 'found=%s\n' "$(LC_ALL=C ls -ld "$ll_at" 2>&1)"
   printf 'free_kb=%s\n' "$(LC_ALL=C df -Pk "$ll_at" 2>/dev/null |
     { read -r _; read -r _ _ _ ll_free _ && echo "$ll_free"; })"

@@ -1,7 +1,6 @@
 """One attempt at an SSH connection, and what it means when it fails."""
 
 import socket
-from collections.abc import Awaitable
 from typing import Any
 
 import asyncssh
@@ -173,11 +172,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, asyncssh.Error):
         return error.reason or type(error).__name__
     return str(error) or type(error).__name__
-
-
-async def guarded(address: Address, work: Awaitable[Any]) -> Any:
-    """Await it; failures of the network come as a `RemoteError`."""
-    try:
-        return await work
-    except (OSError, asyncssh.Error) as error:
-        raise unreachable(address, error) from error

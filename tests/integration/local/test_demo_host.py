@@ -1,6 +1,7 @@
 """A demo host as SSH clients see it."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 
@@ -24,7 +25,8 @@ async def host(tmp_path, client_key, monkeypatch):
     """A running demo host that knows the client's key."""
     monkeypatch.setattr(demo, "FIRST_SSH_PORT", ports.claim("127.0.0.1", 0))
     data = open_data(tmp_path / "data")
-    host = demo.prepare(data)[0]
+    held = contextlib.ExitStack()
+    host = demo.prepare(data, held)[0]
     data.close()
     host.admit(client_key.export_public_key().decode())
     child, answers = host.children()[0]
@@ -35,6 +37,7 @@ async def host(tmp_path, client_key, monkeypatch):
     yield host
     process.send_signal(signal.SIGTERM)
     await process.wait()
+    held.close()
 
 
 def connection(host, key, *, user="demo", host_key=None):

@@ -29,9 +29,15 @@ def test_a_taken_port_is_named_with_its_process_and_the_option(taken):
     assert "--somewhere" in str(caught.value)
 
 
-def test_the_first_free_port_skips_taken_and_reserved_ones(taken):
-    found = ports.first_free("127.0.0.1", taken, besides={taken + 1})
-    assert found > taken + 1
+def test_the_first_free_port_is_kept_from_others_until_it_is_given_back(taken):
+    first, mark = ports.claim_first("127.0.0.1", taken)
+    second, other = ports.claim_first("127.0.0.1", taken)
+    assert taken < first < second
+    mark.close()
+    other.close()
+    again, mark = ports.claim_first("127.0.0.1", taken)
+    assert again == first
+    mark.close()
 
 
 def test_an_address_of_another_machine_is_refused():

@@ -185,3 +185,20 @@ def test_a_part_that_keeps_dying_stops_all_and_shows_its_last_words(run_up, home
     assert "worker-1 died 5 times within 60 s (exit code 1)" in up.output
     assert "the worker has no wish to work" in up.output
     assert up.children == {}
+
+
+def test_an_unknown_way_to_start_postgres_is_refused_with_the_known_ones(run_up):
+    up = run_up(LIFTLOCK_POSTGRES_AS="wizard")
+    assert up.exit_code() == 2
+    assert "LIFTLOCK_POSTGRES_AS is 'wizard'; it takes one of: ordinary, namespace" in up.output
+
+
+@pytest.mark.root
+def test_root_runs_postgres_as_nobody_when_told_to_and_later_as_itself(run_up):
+    up = run_up(LIFTLOCK_POSTGRES_AS="nobody").wait_for(UP)
+    server = Path(f"/proc/{up.children['postgres']}")
+    assert server.owner() == "nobody"
+    assert (up.data.owner(), stat.S_IMODE(up.data.stat().st_mode)) == ("root", 0o700)
+    assert up.stop() == 0
+    again = run_up().wait_for(UP)
+    assert fetch(again.data, "SELECT count(*) FROM starts") == 2

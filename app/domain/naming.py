@@ -1,0 +1,56 @@
+"""What names and other short texts may look like, with sentences that say so."""
+
+import ipaddress
+import re
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_LONGEST_HOSTNAME = 253
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "use small letters, digits and -, at most 63, a letter or digit first and last"
+        )
+    try:
+        UUID(text)
+    except ValueError:
+        return text
+    raise ValueError("a name must not look like an id")
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError("give a host name such as web-1.example.org, or an IP address")
+    return text
+
+
+def _revision(text: str) -> str:
+    if text.startswith("-") or not text.isprintable() or " " in text:
+        raise ValueError("a revision has no spaces or control characters and no - in front")
+    return text
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is a host name or an IP address without a zone."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= _LONGEST_HOSTNAME and all(
+            _LABEL.fullmatch(label) for label in text.split(".")
+        )
+    return "%" not in text
+
+
+#: Names of hosts and instances.
+Name = Annotated[
+    str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})
+]
+Address = Annotated[str, AfterValidator(_address), Field(min_length=1, max_length=253)]
+#: What to deploy: a branch, a tag, a commit, or the version of a package.
+Revision = Annotated[str, AfterValidator(_revision), Field(min_length=1, max_length=200)]

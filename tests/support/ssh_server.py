@@ -1,0 +1,151 @@
+"""A small SSH server inside the test process; its commands run in a folder that is their HOME."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from worker.remote.host import Address
+
+SHELLS = ("dash", "bash", "busybox")
+FOUND_SHELLS = tuple(shell for shell in SHELLS if shutil.which(shell))
+
+
+@dataclass
+class Machine:
+    """A host as the tests see it: how it is reached, and what lies on it."""
+
+    address: Address
+    home: Path
+    identity: str
+
+    @property
+    def base(self) -> Path:
+        return self.home / "liftlock"
+
+    def step(self, name: str) -> Path:
+        return self.base / "steps" / name
+
+    async def drop(self) -> None:
+        """Break every connection, without a word to the other side."""
+        raise NotImplementedError
+
+
+class SshServer(Machine):
+    """Behind asyncssh, with a switch for what a server may refuse."""
+
+    forwarding = True
+    connections: set[asyncssh.SSHServerConnection]
+    commands: list[str]
+
+    async def drop(self) -> None:
+        for connection in tuple(self.connections):
+            connection.abort()
+
+
+class _Owner(asyncssh.SSHServer):
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._server.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self._connection)
+
+    def connection_requested(self, *target: object) -> bool:
+        return self._server.forwarding
+
+
+def links_to(shell: str, folder: Path) -> str:
+    """A PATH on which `sh` is this shell; busybox brings its own small programs too."""
+    folder.mkdir()
+    program = shutil.which(shell)
+    assert program
+    if shell == "busybox":
+        subprocess.run([program, "--install", "-s", folder], check=True)
+        return str(folder)
+    (folder / "sh").symlink_to(program)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@asynccontextmanager
+async def running_server(
+    folder: Path, *, shell: str = "sh", name: str = "demo"
+) -> AsyncIterator[SshServer]:
+    """On a free port of this machine, until the end of the block."""
+    home = folder / "home"
+    home.mkdir(parents=True)
+    path = links_to(shell, folder / "bin")
+    key, identity = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    authorized = asyncssh.import_authorized_keys(identity.export_public_key().decode())
+    address = Address(
+        name=name,
+        host="127.0.0.1",
+        port=0,
+        user="deploy",
+        host_key=" ".join(key.export_public_key().decode().split()[:2]),
+        base_dir="liftlock",
+        sudo=False,
+        jump=None,
+    )
+    server = SshServer(address, home, identity.export_private_key().decode())
+    server.connections, server.commands = set(), []
+
+    async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        server.commands.append(process.command or "")
+        await _run(process, home, {"HOME": str(home), "PATH": path})
+
+    listener = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_factory=lambda: _Owner(server),
+        server_host_keys=[key],
+        authorized_client_keys=authorized,
+        process_factory=run,
+        encoding=None,
+    )
+    server.address = Address(**{**vars(address), "port": listener.get_port()})
+    try:
+        yield server
+    finally:
+        await server.drop()
+        listener.close()
+        await listener.wait_closed()
+
+
+async def _run(
+    process: asyncssh.SSHServerProcess[bytes], home: Path, environment: dict[str, str]
+) -> None:
+    local = await asyncio.create_subprocess_exec(
+        shutil.which("sh", path=environment["PATH"]) or "sh",
+        "-c",
+        process.command or "",
+        cwd=home,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        await process.redirect(local.stdin, local.stdout, local.stderr)
+        ended = asyncio.create_task(local.wait())
+        gone = asyncio.create_task(process.channel.wait_closed())
+        await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            await process.stdout.drain()
+            process.exit(ended.result())
+        gone.cancel()
+    finally:
+        # Like sshd: the caller's processes end with the connection, detached ones do not.
+        with contextlib.suppress(ProcessLookupError):
+            local.kill()
+        await local.wait()

@@ -1,0 +1,102 @@
+"""A real OpenSSH server, run as this user on a free port, with a folder of its own as HOME."""
+
+import asyncio
+import getpass
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncssh
+
+from tests.support.ssh_server import Machine
+from worker.remote.host import Address
+
+_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/authorized_keys
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+PidFile none
+SetEnv HOME={folder}/home
+{extra}
+"""
+
+
+class Sshd(Machine):
+    pid: int
+
+    async def drop(self) -> None:
+        for child in _children(self.pid):
+            # Below the privileged process of a session another one moves the bytes.
+            for process in (*_children(child), child):
+                if Path(f"/proc/{process}/comm").read_text().strip() == "sshd":
+                    os.kill(process, signal.SIGKILL)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found
+
+
+@asynccontextmanager
+async def running_sshd(folder: Path, *, extra: str = "", name: str = "sshd") -> AsyncIterator[Sshd]:
+    """Until the end of the block; `extra` are more lines of sshd_config."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program, "no sshd on this machine: apt-get install openssh-server"
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    home = folder / "home"
+    home.mkdir(parents=True)
+    key, identity = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    key.write_private_key(str(folder / "host_key"))
+    (folder / "host_key").chmod(0o600)
+    identity.write_public_key(str(folder / "authorized_keys"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = folder / "sshd_config"
+    config.write_text(_CONFIG.format(port=port, folder=folder, extra=extra))
+    with (folder / "sshd.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            program, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=log
+        )
+    public = " ".join(key.export_public_key().decode().split()[:2])
+    user = getpass.getuser()
+    address = Address(name, "127.0.0.1", port, user, public, "liftlock", sudo=False, jump=None)
+    server = Sshd(address, home, identity.export_private_key().decode())
+    server.pid = process.pid
+    try:
+        await _answering(port, folder / "sshd.log")
+        yield server
+    finally:
+        await server.drop()
+        process.terminate()
+        await process.wait()
+
+
+async def _answering(port: int, log: Path) -> None:
+    for _ in range(500):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return
+    raise AssertionError(f"sshd did not start: {log.read_text()}")

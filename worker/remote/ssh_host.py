@@ -1,0 +1,85 @@
+"""A host behind SSH."""
+
+import asyncio
+from collections.abc import Mapping
+
+import asyncssh
+
+from worker.remote import calls, http, ssh
+from worker.remote.following import Following, Patience
+from worker.remote.host import HttpAnswer, Output
+from worker.remote.link import Link
+from worker.steps.step import Command
+
+_LOCALHOST = "127.0.0.1"
+
+
+class SshHost:
+    def __init__(self, link: Link, *, patience: Patience | None = None) -> None:
+        self._link = link
+        self._patience = patience or Patience()
+
+    @property
+    def name(self) -> str:
+        return self._link.address.name
+
+    async def run(
+        self, command: Command, *, name: str, secrets: Mapping[str, str], output: Output
+    ) -> int:
+        following = Following(
+            self._link,
+            command,
+            name=name,
+            values={**command.env, **secrets},
+            output=output,
+            patience=self._patience,
+        )
+        async with self._link.channels:
+            return await following.exit_code()
+
+    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer:  # noqa: ASYNC109
+        connection = await self._link.connection()
+        try:
+            async with asyncio.timeout(timeout), self._link.channels:
+                return await self._http_get(connection, port, path)
+        except TimeoutError:
+            return HttpAnswer(0, "", problem=f"no answer within {timeout:g} s")
+
+    async def port_open(self, port: int) -> bool:
+        connection = await self._link.connection()
+        async with self._link.channels:
+            try:
+                _, writer = await connection.open_connection(_LOCALHOST, port, encoding=None)
+            except asyncssh.ChannelOpenError as error:
+                self._check_forwarding(error, port)
+                return False
+            except (OSError, asyncssh.Error) as error:
+                raise ssh.unreachable(self._link.address, error) from error
+            writer.close()
+            return True
+
+    async def clean(self, name: str) -> None:
+        await calls.clean(self._link, name)
+
+    async def _http_get(
+        self, connection: asyncssh.SSHClientConnection, port: int, path: str
+    ) -> HttpAnswer:
+        try:
+            reader, writer = await connection.open_connection(_LOCALHOST, port, encoding=None)
+        except asyncssh.ChannelOpenError as error:
+            self._check_forwarding(error, port)
+            return HttpAnswer(0, "", problem="the port refuses connections")
+        except (OSError, asyncssh.Error) as error:
+            raise ssh.unreachable(self._link.address, error) from error
+        try:
+            return await http.get(reader, writer, port=port, path=path)
+        except (OSError, asyncssh.Error) as error:
+            return HttpAnswer(0, "", problem=f"the connection broke: {error}")
+        finally:
+            writer.close()
+
+    def _check_forwarding(self, error: asyncssh.ChannelOpenError, port: int) -> None:
+        """A server that forbids forwarding says nothing about the port."""
+        if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+            target = f"{_LOCALHOST}:{port}"
+            raise ssh.forwarding_refused(self._link.address, target) from error
