@@ -116,7 +116,10 @@ class Children:
         """Stop all, the last started first, each proved gone before the next."""
         if self._once is not None and self._once.returncode is None:
             self._once.terminate()
-            await self._once.wait()
+            await self._wait(self._once, 10.0)
+            if self._once.returncode is None:
+                self._once.kill()
+                await self._once.wait()
         while self._kept:
             kept = self._kept.pop()
             await self._end(kept)

@@ -11,44 +11,15 @@ from app.domain.redaction import Redactor
 from worker.plans.outcome import Outcome, StepFailed
 from worker.plans.plan import Plan
 from worker.remote.errors import RemoteError
+from worker.remote.host import Host, HostKey
+from worker.remote.host import Output as Hear
 from worker.steps.output import Output, ending, failure_of
 from worker.steps.step import Action, Command, Failure, Note, PortFree, Probe, ReadHostKey, Step
 
+__all__ = ["Journal", "Outcome", "StepFailed", "run"]
+
 #: Errors after which a question to the host would only wait for the same answer.
 _SILENT = {"host-unreachable", "connection-lost", "host-key-changed", "ssh-auth-failed"}
-
-
-class HttpAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class HostKey(Protocol):
-    @property
-    def line(self) -> str: ...
-    @property
-    def fingerprint(self) -> str: ...
-
-
-class Host(Protocol):
-    """The engine's view of `worker.remote`: one machine."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def run(
-        self,
-        command: Command,
-        *,
-        name: str,
-        secrets: Mapping[str, str],
-        output: Callable[[str], Awaitable[None]],
-    ) -> int: ...
-    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer: ...
-    async def port_open(self, port: int) -> bool: ...
-    async def clean(self, name: str) -> None: ...
 
 
 class Journal(Protocol):
@@ -153,13 +124,12 @@ class _Work:
         return clean
 
     async def finish(self, failed: int, error: StepFailed) -> None:
-        """The steps of `on_failure`; those on the host only when there is something to see."""
-        silent = failed < self.plan.diagnose_from or error.code in _SILENT
+        """The steps of `on_failure`, as long as the host has something to show and answers."""
+        told: StepFailed | None = error
         for number, step in enumerate(self.plan.on_failure, start=len(self.plan.steps) + 1):
-            if silent and not isinstance(step.action, Note):
-                continue
-            found = await self.do(number, step)
-            silent = silent or (found is not None and found.code in _SILENT)
+            if failed < self.plan.diagnose_from or (told and told.code in _SILENT):
+                return
+            told = await self.do(number, step)
 
     async def _guarded(
         self, number: int, step: Step, action: Action, suffix: str
@@ -204,7 +174,7 @@ class _Work:
         return None, {}
 
     async def _command(
-        self, command: Command, suffix: str, show: Callable[[str], Awaitable[None]]
+        self, command: Command, suffix: str, show: Hear
     ) -> tuple[int, dict[str, str]]:
         known = {name.upper().replace("-", "_"): value for name, value in self.facts.items()}
         output = Output(command, self.redactor)
@@ -219,13 +189,13 @@ class _Work:
             secrets=self._secrets(command),
             output=hear,
         )
-        said = output.tail()
+        said = f"\n{tail}" if (tail := output.tail()) else ""
         if exit_code != 0:
             failure = failure_of(command, exit_code, output, self.plan.hint)
-            raise _Failed(failure, f"{self.host.name}: {ending(exit_code)}.\n{said}", exit_code)
+            raise _Failed(failure, f"{self.host.name}: {ending(exit_code)}.{said}", exit_code)
         if unsaid := [name for name in command.reports if name not in output.facts]:
             failure = Failure("step-failed", "A command did not report its result", self.plan.hint)
-            raise _Failed(failure, f"{self.host.name}: no {', '.join(unsaid)} in:\n{said}", 0)
+            raise _Failed(failure, f"{self.host.name}: no {', '.join(unsaid)} in:{said}", 0)
         return exit_code, output.facts
 
     def _secrets(self, command: Command) -> dict[str, str]:
@@ -235,9 +205,7 @@ class _Work:
             raise _Failed(failure, f"Not set: {', '.join(missing)}.")
         return {name: self.secrets[name] for name in command.secrets}
 
-    async def _probe(
-        self, probe: Probe, suffix: str, show: Callable[[str], Awaitable[None]]
-    ) -> None:
+    async def _probe(self, probe: Probe, suffix: str, show: Hear) -> None:
         said = ""
         for attempt in range(1, probe.tries + 1):
             right, said = await self._answer(probe)
@@ -259,16 +227,13 @@ class _Work:
 
     async def _answer(self, probe: Probe) -> tuple[bool, str]:
         asked = f"GET http://127.0.0.1:{probe.port}{probe.path}"
-        try:
-            answer = await self.host.http_get(probe.port, probe.path, timeout=probe.timeout)
-        except RemoteError as error:
-            if not error.transient or error.code in _SILENT:
-                raise
-            return False, f"{asked}: {error.detail}"
+        answer = await self.host.http_get(probe.port, probe.path, timeout=probe.timeout)
+        if answer.problem:
+            return False, f"{asked}: {answer.problem}"
         if answer.status not in probe.status:
             wanted = " or ".join(str(status) for status in probe.status)
             return False, f"{asked} answered {answer.status}, wanted {wanted}"
-        if probe.contains and probe.contains not in answer.body.decode(errors="replace"):
+        if probe.contains and probe.contains not in answer.body:
             return False, f"{asked} answered {answer.status} without {probe.contains!r} in the page"
         return True, f"{asked} answered {answer.status}"
 

@@ -8,15 +8,16 @@ import typer
 from pydantic import ValidationError
 
 from app.cli.errors import CliError, Unreachable, UsageError
+from app.cli.noun import Noun
 from app.cli.session import of
 from app.domain.scope import Scope
-from app.errors import ServiceError, Unavailable
+from app.errors import Invalid, ServiceError, Unavailable
 from app.settings import Settings
 
 # The rooms below (store, services) are imported where they are used: they take half a second,
 # which every other command would pay.
 
-app = typer.Typer(name="db", help="The database (local: needs LIFTLOCK_DATABASE_URL).")
+app = Noun(name="db", help="The database (local: needs LIFTLOCK_DATABASE_URL).")
 
 
 class DatabaseFailed(CliError):
@@ -27,16 +28,16 @@ class SchemaDiffers(CliError):
     code = "schema-differs"
 
 
-@app.command()
+@app.verb()
 def upgrade(
     ctx: typer.Context,
     revision: Annotated[str, typer.Option(help="Upgrade to this revision.")] = "head",
 ) -> None:
-    r"""Bring the database to the newest version; safe to repeat and to run side by side.
+    """Bring the database to the newest version; safe to repeat and to run side by side.
 
-    \b
     Example:
       LIFTLOCK_DATABASE_URL=postgresql+asyncpg://liftlock@127.0.0.1/liftlock liftlock db upgrade
+
     """
     from app.store import schema  # noqa: PLC0415
 
@@ -53,13 +54,13 @@ def upgrade(
         output.line(f"Upgraded the database from {before or 'nothing'} to {after}.")
 
 
-@app.command()
+@app.verb()
 def current(ctx: typer.Context) -> None:
-    r"""Show the version of the database and the newest one this program knows.
+    """Show the version of the database and the newest one this program knows.
 
-    \b
     Example:
       liftlock db current
+
     """
     from app.store import schema  # noqa: PLC0415
 
@@ -67,13 +68,13 @@ def current(ctx: typer.Context) -> None:
     of(ctx).output.show(found, [("current", "current"), ("newest", "head")])
 
 
-@app.command()
+@app.verb()
 def check(ctx: typer.Context) -> None:
-    r"""Compare the tables in the database with those this program expects; exit 1 if they differ.
+    """Compare the tables in the database with those this program expects; exit 1 if they differ.
 
-    \b
     Example:
       liftlock db check
+
     """
     from app.store import schema  # noqa: PLC0415
 
@@ -151,6 +152,9 @@ def _guarded(work: Callable[[], Any]) -> Any:
         raise Unreachable(
             "The database does not answer.", detail=detail, hint="Look at LIFTLOCK_DATABASE_URL."
         ) from error
+    except Invalid as error:
+        wrong = "\n".join(f"{part.pointer}: {part.detail}" for part in error.errors)
+        raise UsageError(error.detail, detail=wrong, hint=error.hint) from error
     except ServiceError as error:
         raise DatabaseFailed(error.detail, hint=error.hint) from error
     except CliError:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -70,14 +70,14 @@ class Api:
                 break
         return found if limit is None else found[:limit]
 
-    def change(self, address: str, build: Callable[[Any], Mapping[str, Any]]) -> Any:
-        """PATCH what `build` makes of the present state, with its ETag; once more when stale."""
-        return self._json(self._guarded("PATCH", address, build))
+    def change(self, address: str, patch: Mapping[str, Any]) -> Any:
+        """A merge patch (RFC 7396) with the ETag of the present state; once more when stale."""
+        return self._json(self._guarded("PATCH", address, json=patch))
 
     def remove(self, address: str, *, guarded: bool = False) -> None:
         """DELETE; `guarded` for things with an ETag."""
         if guarded:
-            self._guarded("DELETE", address, None)
+            self._guarded("DELETE", address)
         else:
             self.request("DELETE", address)
 
@@ -93,13 +93,10 @@ class Api:
             return response
         raise self._problem(response)
 
-    def _guarded(
-        self, method: str, address: str, build: Callable[[Any], Mapping[str, Any]] | None
-    ) -> httpx.Response:
+    def _guarded(self, method: str, address: str, **body: Any) -> httpx.Response:
         for last in (False, True):
             current = self.request("GET", address)
             headers = {"If-Match": current.headers.get("ETag", "*")}
-            body = {"json": build(self._json(current))} if build else {}
             try:
                 return self.request(method, address, headers=headers, **body)
             except ApiProblem as problem:

@@ -9,10 +9,11 @@ import typer
 from app.cli import arguments, session, waiting
 from app.cli.client import path
 from app.cli.errors import Exit, UsageError
+from app.cli.noun import Noun
 from app.cli.session import Session
 from app.domain.host import HostStatus, Supervisor
 
-app = typer.Typer(name="hosts", help="Machines reached by SSH.", no_args_is_help=True)
+app = Noun(name="hosts", help="Machines reached by SSH.", no_args_is_help=True)
 
 _LISTED = [
     ("name", "name"),
@@ -64,7 +65,7 @@ Capacity = Annotated[int | None, typer.Option(min=1, help="Jobs side by side [2]
 Ports = Annotated[str | None, typer.Option(metavar="A-B", help="For sites [20000-29999].")]
 
 
-@app.command()
+@app.verb()
 def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What to call it.")],
@@ -85,16 +86,27 @@ def add(
         str | None, typer.Option(help="Pin this public key at once: 'ssh-ed25519 AAAA…' or @FILE.")
     ] = None,
 ) -> None:
-    r"""Register a machine. Unless --host-key pins its key, enroll it next.
+    """Register a machine. Unless --host-key pins its key, enroll it next.
 
-    \b
     Examples:
       liftlock hosts add web-1 192.0.2.10 --user deploy
       liftlock hosts add db-1 10.0.0.5 --user deploy --sudo --jump web-1 --supervisor systemd
       liftlock hosts add web-2 192.0.2.11 --user deploy --host-key @web-2.pub
+
     """
     here = session.of(ctx)
-    fields = _fields(locals())
+    fields = _fields(
+        port=port,
+        base_dir=base_dir,
+        sudo=sudo,
+        jump=jump,
+        supervisor=supervisor,
+        supervisor_option=supervisor_option,
+        pool=pool,
+        label=label,
+        capacity=capacity,
+        ports=ports,
+    )
     body = {"name": name, "address": address, "user": user or _me(), **fields}
     if host_key is not None:
         body["host_key"] = _key(host_key)
@@ -108,32 +120,32 @@ def add(
     here.output.line("  allow    liftlock identity show   (the line for its authorized_keys)")
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(ctx: typer.Context) -> None:
-    r"""List the machines.
+    """List the machines.
 
-    \b
     Example:
       liftlock hosts list
+
     """
     here = session.of(ctx)
     none = "There are no hosts. Add one: liftlock hosts add NAME ADDRESS"
     here.output.items(here.api.items(path("hosts")), _LISTED, none)
 
 
-@app.command()
+@app.verb()
 def show(ctx: typer.Context, name: Name) -> None:
-    r"""Show one machine.
+    """Show one machine.
 
-    \b
     Example:
       liftlock hosts show web-1
+
     """
     here = session.of(ctx)
     here.output.show(here.api.get(path("hosts", name)), _SHOWN)
 
 
-@app.command(name="set")
+@app.verb("set")
 def set_(
     ctx: typer.Context,
     name: Name,
@@ -152,33 +164,45 @@ def set_(
     ports: Ports = None,
     status: Annotated[HostStatus | None, typer.Option(help="`cordoned` takes no new work.")] = None,
 ) -> None:
-    r"""Change a machine. What is not named stays; --label and --supervisor-option add.
+    """Change a machine. What is not named stays; --label and --supervisor-option add.
 
-    \b
     Examples:
       liftlock hosts set web-1 --capacity 4
       liftlock hosts set web-1 --status cordoned
+
     """
     here = session.of(ctx)
     own = {"address": address, "user": user, "status": status}
-    body = _fields(locals()) | {key: value for key, value in own.items() if value is not None}
+    shared = _fields(
+        port=port,
+        base_dir=base_dir,
+        sudo=sudo,
+        jump=jump,
+        supervisor=supervisor,
+        supervisor_option=supervisor_option,
+        pool=pool,
+        label=label,
+        capacity=capacity,
+        ports=ports,
+    )
+    body = shared | {key: value for key, value in own.items() if value is not None}
     if not body:
         raise UsageError("Nothing to change was named.", hint="liftlock hosts set --help")
-    changed = here.api.change(path("hosts", name), lambda now: _merged(now, body))
+    changed = here.api.change(path("hosts", name), body)
     here.output.show(changed, _SHOWN)
 
 
-@app.command()
+@app.verb()
 def delete(
     ctx: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    r"""Forget a machine. Nothing on the machine itself is touched.
+    """Forget a machine. Nothing on the machine itself is touched.
 
-    \b
     Example:
       liftlock hosts delete web-1 --yes
+
     """
     here = session.of(ctx)
     again = f"liftlock hosts delete {name} --yes"
@@ -188,7 +212,7 @@ def delete(
     here.output.line(f"Deleted host {name}.")
 
 
-@app.command()
+@app.verb()
 def enroll(
     ctx: typer.Context,
     name: Name,
@@ -200,15 +224,15 @@ def enroll(
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the key.")] = 120,
 ) -> None:
-    r"""Read the machine's host key, show its fingerprint and pin it once it is confirmed.
+    """Read the machine's host key, show its fingerprint and pin it once it is confirmed.
 
-    \b
     Compare the fingerprint with what the machine itself says:
       ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub
-    \b
+
     Examples:
       liftlock hosts enroll web-1
       liftlock hosts enroll web-1 --fingerprint SHA256:0dmKmN7Nq5n8mXJf3Q0lW5yqJbq0v6v9ZbJ2nW2m3hE
+
     """
     here = session.of(ctx)
     job = here.api.post(path("hosts", name, "enroll"), {})
@@ -226,6 +250,8 @@ def enroll(
         here.output.json(pinned)
     else:
         here.output.line(f"Pinned. Host {host['name']} is enrolled.", style="green")
+        if pinned.get("replaced_fingerprint"):
+            here.output.line(f"  instead of {pinned['replaced_fingerprint']}")
 
 
 def _is_confirmed(
@@ -249,7 +275,7 @@ def _is_confirmed(
     return here.confirm("Is this the machine's own fingerprint?", otherwise=again)
 
 
-def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(**given: Any) -> dict[str, Any]:
     """The options that `add` and `set` share, as fields of the API; those not given are absent."""
     same = ("port", "base_dir", "sudo", "supervisor", "capacity")
     fields = {name: given[name] for name in same if given[name] is not None}
@@ -263,15 +289,6 @@ def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["ports"] is not None:
         fields["port_first"], fields["port_last"] = arguments.port_range(given["ports"])
     return fields
-
-
-def _merged(now: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    tables = {
-        name: {**(now.get(name) or {}), **value}
-        for name, value in body.items()
-        if isinstance(value, dict)
-    }
-    return {**body, **tables}
 
 
 def _me() -> str:

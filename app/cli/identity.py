@@ -7,51 +7,50 @@ import typer
 from app.cli import arguments, session
 from app.cli.client import path
 from app.cli.errors import Exit
+from app.cli.noun import Noun
 from app.cli.output import Output
 
-app = typer.Typer(
-    name="identity", help="The SSH key with which Liftlock logs in.", no_args_is_help=True
-)
+app = Noun(name="identity", help="The SSH key with which Liftlock logs in.", no_args_is_help=True)
 
 
-@app.command()
+@app.verb()
 def show(ctx: typer.Context) -> None:
-    r"""Print the line that a host's authorized_keys needs.
+    """Print the line that a host's authorized_keys needs.
 
-    \b
     Example:
       liftlock identity show | ssh deploy@web-1 'cat >> ~/.ssh/authorized_keys'
+
     """
     here = session.of(ctx)
     _print(here.output, here.api.get(path("identity")))
 
 
-@app.command(name="import")
+@app.verb("import")
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="OpenSSH private key; `-` is standard input.")],
 ) -> None:
-    r"""Use a key of your own instead; the one before is kept as a second try.
+    """Use a key of your own instead; the one before is kept as a second try.
 
-    \b
     Example:
       liftlock identity import ~/.ssh/id_deploy
+
     """
     here = session.of(ctx)
     body = {"private_key": arguments.file_text(file)}
     _print(here.output, here.api.put(path("identity"), body))
 
 
-@app.command()
+@app.verb()
 def rotate(
     ctx: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    r"""Make a new key; the one before is still tried until hosts know the new one.
+    """Make a new key; the one before is still tried until hosts know the new one.
 
-    \b
     Example:
       liftlock identity rotate --yes
+
     """
     here = session.of(ctx)
     question = "Make a new key? Every host needs its line in authorized_keys."

@@ -8,8 +8,9 @@ import typer
 from app.cli import arguments, session
 from app.cli.client import Api, path
 from app.cli.errors import CliError, Exit, UsageError
+from app.cli.noun import Noun
 
-app = typer.Typer(name="instances", help="Long-lived sites.", no_args_is_help=True)
+app = Noun(name="instances", help="Long-lived sites.", no_args_is_help=True)
 
 _LISTED = [
     ("name", "name"),
@@ -28,6 +29,7 @@ _SHOWN = [
     ("host", "host"),
     ("domain", "domain"),
     ("settings", "settings"),
+    ("secrets", "secrets"),
     ("updated", "updated_at"),
 ]
 _APP_SERVERS = [
@@ -51,7 +53,7 @@ Secret = Annotated[
 ]
 
 
-@app.command()
+@app.verb()
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What to call it.")],
@@ -66,7 +68,6 @@ def create(
 ) -> None:
     r"""Describe a site. Nothing runs until it is provisioned.
 
-    \b
     Examples:
       liftlock instances create shop --recipe django --host web-1 \
           --repository https://git.example/shop.git --revision v1 --set WORKERS=2
@@ -74,6 +75,7 @@ def create(
           --repository pypi:Trac --revision 1.6
       liftlock instances create intranet --recipe django --host web-1 --revision main \
           --repository git@git.example:intranet.git --secret DEPLOY_KEY=@deploy_key
+
     """
     here = session.of(ctx)
     values = arguments.secrets(secret or ())
@@ -95,39 +97,41 @@ def create(
     here.output.line(f"  next     liftlock provision {made['name']} --wait")
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(ctx: typer.Context) -> None:
-    r"""List the sites.
+    """List the sites.
 
-    \b
     Example:
       liftlock instances list
+
     """
     here = session.of(ctx)
     none = "There are no instances. Make one: liftlock instances create --help"
     here.output.items(here.api.items(path("instances")), _LISTED, none)
 
 
-@app.command()
+@app.verb()
 def show(ctx: typer.Context, name: Name) -> None:
-    r"""Show one site, its secrets' names and its app servers.
+    """Show one site, its secrets' names and its app servers.
 
-    \b
     Example:
       liftlock instances show shop
+
     """
     here = session.of(ctx)
     instance = here.api.get(path("instances", name))
     app_servers = here.api.items(path("instances", name, "app-servers"))
+    kept = here.api.items(path("instances", name, "secrets"))
     if here.output.json_mode:
-        here.output.json({**instance, "app_servers": app_servers})
+        here.output.json({**instance, "secrets": kept, "app_servers": app_servers})
         return
+    instance["secrets"] = [item["name"] for item in kept]
     here.output.show(instance, _SHOWN)
     here.output.line()
     here.output.items(app_servers, _APP_SERVERS, "It has no app server yet.")
 
 
-@app.command(name="set")
+@app.verb("set")
 def set_(
     ctx: typer.Context,
     name: Name,
@@ -142,42 +146,38 @@ def set_(
         list[str] | None, typer.Option(metavar="KEY", help="Take a setting away; repeat it.")
     ] = None,
 ) -> None:
-    r"""Change a site's description; what is not named stays. Running app servers keep theirs.
+    """Change a site's description; what is not named stays. Running app servers keep theirs.
 
-    \b
     Examples:
       liftlock instances set shop --revision v2
       liftlock instances set shop --set WORKERS=4 --unset DEBUG
+
     """
     here = session.of(ctx)
     own = {"recipe": recipe, "repository": repository, "revision": revision, "host": host}
     body: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
     if domain is not None:
         body["domain"] = domain or None
-    new = arguments.pairs(setting or (), option="--set")
-    if not body and not new and not unset:
+    settings: dict[str, Any] = dict.fromkeys(unset or ())
+    settings |= arguments.pairs(setting or (), option="--set")
+    if settings:
+        body["settings"] = settings
+    if not body:
         raise UsageError("Nothing to change was named.", hint="liftlock instances set --help")
-
-    def changed(now: Mapping[str, Any]) -> dict[str, Any]:
-        if not new and not unset:
-            return body
-        kept = {k: v for k, v in (now.get("settings") or {}).items() if k not in (unset or ())}
-        return {**body, "settings": {**kept, **new}}
-
-    here.output.show(here.api.change(path("instances", name), changed), _SHOWN)
+    here.output.show(here.api.change(path("instances", name), body), _SHOWN)
 
 
-@app.command()
+@app.verb()
 def delete(
     ctx: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    r"""Forget a site and its secrets. Nothing on the host is touched.
+    """Forget a site and its secrets. Nothing on the host is touched.
 
-    \b
     Example:
       liftlock instances delete shop --yes
+
     """
     here = session.of(ctx)
     again = f"liftlock instances delete {name} --yes"

@@ -9,14 +9,13 @@ from app.cli import follow, session, waiting
 from app.cli.client import path
 from app.cli.errors import CliError, Exit, Interrupted
 from app.cli.logs import Log
+from app.cli.noun import Noun
 from app.cli.output import Output
 from app.cli.session import Session
 from app.cli.text import cell, duration, plain
 from app.domain.job import JobKind, JobStatus
 
-app = typer.Typer(
-    name="jobs", help="What was asked for, and what became of it.", no_args_is_help=True
-)
+app = Noun(name="jobs", help="What was asked for, and what became of it.", no_args_is_help=True)
 
 _LISTED = [
     ("id", "id"),
@@ -57,7 +56,7 @@ _STEPS = [
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, or `last` for the newest.")]
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(
     ctx: typer.Context,
     status: Annotated[JobStatus | None, typer.Option(help="Only with this status.")] = None,
@@ -65,12 +64,12 @@ def list_(
     instance: Annotated[str | None, typer.Option(help="Only of this instance.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
 ) -> None:
-    r"""List jobs, newest first.
+    """List jobs, newest first.
 
-    \b
     Examples:
       liftlock jobs list
       liftlock jobs list --instance shop --status failed -n 5
+
     """
     here = session.of(ctx)
     wanted = {"status": status, "kind": kind, "instance": instance}
@@ -78,14 +77,14 @@ def list_(
     here.output.items(found, _LISTED, "There are no such jobs.")
 
 
-@app.command()
+@app.verb()
 def show(ctx: typer.Context, job_id: JobId = "last") -> None:
-    r"""Show a job with its steps and, when it failed, why and what to type next.
+    """Show a job with its steps and, when it failed, why and what to type next.
 
-    \b
     Examples:
       liftlock jobs show last
       liftlock jobs show 0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11 --json
+
     """
     here = session.of(ctx)
     job = follow.resolve(here.api, job_id)
@@ -102,7 +101,7 @@ def show(ctx: typer.Context, job_id: JobId = "last") -> None:
         waiting.result(here.output, job)
 
 
-@app.command()
+@app.verb()
 def logs(
     ctx: typer.Context,
     job_id: JobId = "last",
@@ -112,12 +111,12 @@ def logs(
     after: Annotated[int, typer.Option(min=0, help="Only events above this number.")] = 0,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
 ) -> None:
-    r"""Print what a job did and what the host said. With --json: one event on each line.
+    """Print what a job did and what the host said. With --json: one event on each line.
 
-    \b
     Examples:
       liftlock jobs logs last -f
       liftlock jobs logs last --json | jq -r 'select(.type == "step.output").data.text'
+
     """
     here = session.of(ctx)
     found = str(follow.resolve(here.api, job_id)["id"])
@@ -130,31 +129,31 @@ def logs(
     _follow(here, found, log, after=after)
 
 
-@app.command()
+@app.verb()
 def plan(ctx: typer.Context, job_id: JobId = "last") -> None:
-    r"""Print the steps of a job with their commands; there as soon as a worker has planned it.
+    """Print the steps of a job with their commands; there as soon as a worker has planned it.
 
-    \b
     Examples:
       liftlock jobs plan last
       liftlock provision shop --dry-run      (plans without doing anything)
+
     """
     here = session.of(ctx)
     job = follow.resolve(here.api, job_id)
     print_plan(here.output, here.api.get(path("jobs", str(job["id"]), "plan")))
 
 
-@app.command()
+@app.verb()
 def wait(
     ctx: typer.Context,
     job_id: JobId = "last",
     timeout: Annotated[float | None, typer.Option(min=0, help="At most so many seconds.")] = None,
 ) -> None:
-    r"""Wait until a job ends, with progress; the exit code is the job's.
+    """Wait until a job ends, with progress; the exit code is the job's.
 
-    \b
     Example:
       liftlock jobs wait last --timeout 600
+
     """
     here = session.of(ctx)
     job = waiting.until_over(here, follow.resolve(here.api, job_id), timeout=timeout)

@@ -22,6 +22,7 @@ from app.cli import (
     tokens,
 )
 from app.cli.errors import CliError, Exit, Interrupted
+from app.cli.noun import Noun, help_of
 from app.cli.output import Output, prepare_streams
 from app.cli.session import DEFAULT_URL, Outside, Session, of
 
@@ -51,7 +52,7 @@ class Root(TyperGroup):
             raise typer.Exit(error.exit_code) from error
 
 
-app = typer.Typer(
+app = Noun(
     name="liftlock",
     cls=Root,
     no_args_is_help=True,
@@ -71,7 +72,6 @@ provision.register(app)
 programs.register(app)
 
 
-@app.callback()
 def liftlock(
     ctx: typer.Context,
     url: Annotated[
@@ -84,7 +84,6 @@ def liftlock(
 ) -> None:
     r"""Install, upgrade and provision web applications on your own servers.
 
-    \b
     First steps:
       liftlock up                                     start everything on this machine
       liftlock recipes push recipe.yaml               say how an application is built
@@ -98,13 +97,16 @@ def liftlock(
     ctx.obj = Session(url, token, Output(as_json), outside)
 
 
-@app.command()
-def version(ctx: typer.Context) -> None:
-    r"""Print the version of this program.
+app.callback(help=help_of(liftlock))(liftlock)
 
-    \b
+
+@app.verb()
+def version(ctx: typer.Context) -> None:
+    """Print the version of this program.
+
     Example:
       liftlock version
+
     """
     session = of(ctx)
     number = _version()

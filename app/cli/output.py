@@ -120,8 +120,7 @@ def _particulars(error: CliError) -> list[tuple[str, str]]:
     if isinstance(error, ApiProblem):
         problem = error.problem
         found += [
-            ("at", f"{part.get('pointer') or '/'}: {part.get('detail')}")
-            for part in problem.get("errors") or ()
+            ("at", f"{_place(part)}: {part.get('detail')}") for part in problem.get("errors") or ()
         ]
         found.append(("code", error.code))
     if error.hint:
@@ -130,6 +129,12 @@ def _particulars(error: CliError) -> list[tuple[str, str]]:
         named = (("docs", "docs"), ("request", "request_id"))
         found += [(name, str(problem[key])) for name, key in named if problem.get(key)]
     return found
+
+
+def _place(part: Mapping[str, Any]) -> str:
+    """Where in the request it is: a pointer into the body, or a parameter; the line of a text."""
+    where = part.get("pointer") or part.get("parameter") or "/"
+    return f"{where} (line {part['line']})" if part.get("line") else str(where)
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

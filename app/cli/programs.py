@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 import app as package
+from app.cli.noun import Noun
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(up)
-    app.command()(serve)
-    app.command()(worker)
+def register(app: Noun) -> None:
+    app.verb()(up)
+    app.verb()(serve)
+    app.verb()(worker)
 
 
 def up(
@@ -26,15 +27,15 @@ def up(
     workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Add two demo hosts.")] = False,
 ) -> None:
-    r"""Start a whole Liftlock on this machine.
+    """Start a whole Liftlock on this machine.
 
     That is PostgreSQL, Redis, the API and a worker, until Ctrl-C; the data is kept.
     LIFTLOCK_DATABASE_URL, LIFTLOCK_REDIS_URL and LIFTLOCK_MASTER_KEY replace a part by yours.
 
-    \b
     Examples:
       liftlock up
       liftlock up --demo --data /srv/liftlock --port 8800
+
     """
     from local.up import Options  # noqa: PLC0415  (only `up` needs the embedded stack)
     from local.up import up as start  # noqa: PLC0415
@@ -47,24 +48,24 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Instead of LIFTLOCK_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Instead of LIFTLOCK_PORT.")] = None,
 ) -> None:
-    r"""Run the API alone (settings from LIFTLOCK_…).
+    """Run the API alone (settings from LIFTLOCK_…).
 
-    \b
     Example:
       liftlock serve --port 8800
+
     """
     given = {"LIFTLOCK_HOST": host, "LIFTLOCK_PORT": str(port) if port is not None else None}
     become(["app.main"], {name: value for name, value in given.items() if value is not None})
 
 
 def worker() -> None:
-    r"""Run one worker (settings from LIFTLOCK_…).
+    """Run one worker (settings from LIFTLOCK_…).
 
     The same as `arq worker.main.WorkerSettings`.
 
-    \b
     Example:
       LIFTLOCK_WORKER_SLOTS=20 liftlock worker
+
     """
     become(["arq", "worker.main.WorkerSettings"], {})
 

@@ -7,11 +7,12 @@ import typer
 from app.cli import jobs, session, waiting
 from app.cli.client import path
 from app.cli.errors import Exit
+from app.cli.noun import Noun
 from app.cli.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(provision)
+def register(app: Noun) -> None:
+    app.verb()(provision)
 
 
 def provision(
@@ -28,15 +29,15 @@ def provision(
         float | None, typer.Option(min=0, help="With --wait: at most so many seconds.")
     ] = None,
 ) -> None:
-    r"""Put a site on a host, beside what runs there.
+    """Put a site on a host, beside what runs there.
 
-    \b
     With --wait the exit code is the job's: 0 succeeded, 1 failed, 3 canceled or
     superseded, 4 when --timeout is over first (the job goes on).
-    \b
+
     Examples:
       liftlock provision shop --wait
       liftlock provision shop --revision v2 --dry-run
+
     """
     here = session.of(ctx)
     body = {

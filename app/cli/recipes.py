@@ -6,8 +6,9 @@ import typer
 
 from app.cli import arguments, session
 from app.cli.client import path
+from app.cli.noun import Noun
 
-app = typer.Typer(
+app = Noun(
     name="recipes", help="How kinds of applications are built and run.", no_args_is_help=True
 )
 
@@ -15,22 +16,22 @@ _CREATED = 201
 _LISTED = [
     ("name", "name"),
     ("version", "version"),
-    ("description", "document.description"),
+    ("description", "description"),
     ("created", "created_at"),
 ]
 
 
-@app.command()
+@app.verb()
 def push(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="A YAML or JSON file; `-` is standard input.")],
 ) -> None:
-    r"""Store a recipe. The same document again is no new version.
+    """Store a recipe. The same document again is no new version.
 
-    \b
     Examples:
       liftlock recipes push recipes/django.yaml
       sed s/900/1800/ django.yaml | liftlock recipes push -
+
     """
     here = session.of(ctx)
     # YAML holds all of JSON, and its parser names the line of an error.
@@ -43,30 +44,30 @@ def push(
     here.output.line(f"{stored}." if status == _CREATED else f"{stored} already; unchanged.")
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(ctx: typer.Context) -> None:
-    r"""List the newest version of each recipe.
+    """List the newest version of each recipe.
 
-    \b
     Example:
       liftlock recipes list
+
     """
     here = session.of(ctx)
     none = "There are no recipes. Store one: liftlock recipes push FILE"
     here.output.items(here.api.items(path("recipes")), _LISTED, none)
 
 
-@app.command()
+@app.verb()
 def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Its name, or name@version.")],
 ) -> None:
-    r"""Print a recipe as it was pushed.
+    """Print a recipe as it was pushed.
 
-    \b
     Examples:
       liftlock recipes show django
       liftlock recipes show django@2 > django.yaml
+
     """
     here = session.of(ctx)
     base, _, number = name.partition("@")

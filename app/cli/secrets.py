@@ -6,26 +6,27 @@ import typer
 
 from app.cli import arguments, session
 from app.cli.client import path
+from app.cli.noun import Noun
 
-app = typer.Typer(name="secrets", help="Secrets of an instance.", no_args_is_help=True)
+app = Noun(name="secrets", help="Secrets of an instance.", no_args_is_help=True)
 
 Instance = Annotated[str, typer.Argument(help="Name or id of the instance.")]
 Name = Annotated[str, typer.Argument(help="DEPLOY_KEY is the key for a private repository.")]
 
 
-@app.command(name="set")
+@app.verb("set")
 def set_(
     ctx: typer.Context,
     instance: Instance,
     name: Name,
     file: Annotated[str, typer.Option(help="Where the value is; `-` is standard input.")] = "-",
 ) -> None:
-    r"""Set or replace a secret, from a file or standard input (never from the command line).
+    """Set or replace a secret, from a file or standard input (never from the command line).
 
-    \b
     Examples:
       liftlock secrets set shop DEPLOY_KEY --file deploy_key
       pass show shop/stripe | liftlock secrets set shop STRIPE_KEY
+
     """
     here = session.of(ctx)
     if file == "-" and here.outside.is_interactive():
@@ -36,13 +37,13 @@ def set_(
     here.output.line(f"Set secret {name} of {instance}; the next job uses it.")
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(ctx: typer.Context, instance: Instance) -> None:
-    r"""List the names of an instance's secrets; their values cannot be read.
+    """List the names of an instance's secrets; their values cannot be read.
 
-    \b
     Example:
       liftlock secrets list shop
+
     """
     here = session.of(ctx)
     items = here.api.items(path("instances", instance, "secrets"))
@@ -50,13 +51,13 @@ def list_(ctx: typer.Context, instance: Instance) -> None:
     here.output.items(items, shown, f"{instance} has no secrets.")
 
 
-@app.command()
+@app.verb()
 def delete(ctx: typer.Context, instance: Instance, name: Name) -> None:
-    r"""Delete a secret.
+    """Delete a secret.
 
-    \b
     Example:
       liftlock secrets delete shop STRIPE_KEY
+
     """
     here = session.of(ctx)
     here.api.remove(path("instances", instance, "secrets", name))

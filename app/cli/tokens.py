@@ -6,10 +6,11 @@ import typer
 
 from app.cli import admin, session
 from app.cli.client import path
+from app.cli.noun import Noun
 from app.cli.output import Output
 from app.domain.scope import Scope
 
-app = typer.Typer(name="tokens", help="API tokens.", no_args_is_help=True)
+app = Noun(name="tokens", help="API tokens.", no_args_is_help=True)
 
 _SHOWN = [
     ("id", "id"),
@@ -22,7 +23,7 @@ _SHOWN = [
 ]
 
 
-@app.command()
+@app.verb()
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for; shown in lists and in jobs.")],
@@ -36,12 +37,12 @@ def create(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the token alone.")] = False,
 ) -> None:
-    r"""Make a token; it is shown this once.
+    """Make a token; it is shown this once.
 
-    \b
     Examples:
       liftlock tokens create ci --scope deploy --expires-in-days 90
       export LIFTLOCK_TOKEN=$(liftlock tokens create --local admin --scope admin --quiet)
+
     """
     here = session.of(ctx)
     if local:
@@ -52,25 +53,25 @@ def create(
     _show(here.output, made, quiet=quiet)
 
 
-@app.command(name="list")
+@app.verb("list")
 def list_(ctx: typer.Context) -> None:
-    r"""List tokens, without their values.
+    """List tokens, without their values.
 
-    \b
     Example:
       liftlock tokens list
+
     """
     here = session.of(ctx)
     here.output.items(here.api.items(path("tokens")), _SHOWN, "There are no tokens.")
 
 
-@app.command()
+@app.verb()
 def revoke(ctx: typer.Context, token_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    r"""End a token now.
+    """End a token now.
 
-    \b
     Example:
       liftlock tokens revoke 0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11
+
     """
     here = session.of(ctx)
     here.api.remove(path("tokens", token_id))

@@ -76,7 +76,7 @@ def _praise(output: Output, job: Mapping[str, Any]) -> None:
         text = f"{instance} {job.get('revision') or ''} runs on {host} as {app_server['name']}"
         output.line(f"Succeeded in {took}: {one_line(text)}.", style="bold green")
         if app_server.get("url"):
-            output.line(f"  address  {app_server['url']}")
+            output.line(f"  address  {app_server['url']} (as {host} sees it)")
         output.line(f"  next     liftlock instances show {instance}")
     else:
         output.line(f"Succeeded in {took}.", style="bold green")

@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,6 +17,9 @@ TIMEOUTS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
 }
+
+#: SQLSTATEs that pass: a lock or statement timeout, a deadlock, a server that is full or stops.
+_PASSING = frozenset({"40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"})
 
 
 class Database:
@@ -41,10 +46,13 @@ class Database:
         try:
             async with self._sessions() as session, session.begin():
                 yield session
-        except (OSError, InterfaceError) as error:
+        except (OSError, InterfaceError, PoolTimeout) as error:
+            raise _unavailable(error) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # Only connecting raises the driver's own errors; statements raise DBAPIError.
             raise _unavailable(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or getattr(error.orig, "sqlstate", "") in _PASSING:
                 raise _unavailable(error) from error
             raise
 

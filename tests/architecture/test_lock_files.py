@@ -7,7 +7,8 @@ import pytest
 from tests.architecture import source
 from tests.architecture.test_documented import direct_dependencies
 
-LOCKS = ("requirements.lock", "deploy/requirements.lock")
+IMAGE = ("deploy/requirements.lock", "deploy/build.lock")
+LOCKS = ("requirements.lock", *IMAGE)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -32,6 +33,7 @@ def test_every_direct_dependency_is_locked():
     assert not {name.lower() for name in direct_dependencies()} - pins("requirements.lock").keys()
 
 
-def test_the_image_runs_what_was_tested():
-    tested = pins("requirements.lock")
-    assert pins("deploy/requirements.lock").items() <= tested.items()
+@pytest.mark.parametrize("lock", IMAGE)
+def test_the_image_holds_what_was_tested(lock):
+    assert pins(lock)
+    assert pins(lock).items() <= pins("requirements.lock").items()

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from worker.remote.errors import RemoteError
+from worker.remote.host import HttpAnswer
 from worker.steps.step import Command
 
 
@@ -14,14 +15,6 @@ class Answer:
     exit_code: int = 0
     says: tuple[str, ...] = ()
     error: RemoteError | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """What an HTTP request gets."""
-
-    status: int = 200
-    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class FakeHost:
     """`answers` by script; a list is used up one by one, its last answer for ever."""
 
     answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
-    pages: list[Page | RemoteError] = field(default_factory=lambda: [Page()])
+    pages: list[HttpAnswer | RemoteError] = field(default_factory=lambda: [HttpAnswer(200, "")])
     open_ports: set[int] = field(default_factory=set)
     name: str = "web1"
     ran: list[Ran] = field(default_factory=list)
@@ -63,7 +56,7 @@ class FakeHost:
             raise answer.error
         return answer.exit_code
 
-    async def http_get(self, port: int, path: str, *, timeout: float) -> Page:  # noqa: ASYNC109
+    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer:
         self.asked.append((port, path))
         page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         if isinstance(page, RemoteError):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -135,17 +136,33 @@ async def _run(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    assert local.stdin
+    assert local.stdout
+    assert local.stderr
+    pumps = asyncio.gather(
+        _pump(process.stdin, local.stdin, close=True),
+        _pump(local.stdout, process.stdout),
+        _pump(local.stderr, process.stderr),
+    )
+    gone = asyncio.create_task(process.channel.wait_closed())
     try:
-        await process.redirect(local.stdin, local.stdout, local.stderr)
-        ended = asyncio.create_task(local.wait())
-        gone = asyncio.create_task(process.channel.wait_closed())
-        await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            await process.stdout.drain()
-            process.exit(ended.result())
-        gone.cancel()
+        await asyncio.wait({pumps, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if pumps.done():
+            process.exit(await local.wait())
     finally:
         # Like sshd: the caller's processes end with the connection, detached ones do not.
         with contextlib.suppress(ProcessLookupError):
             local.kill()
+        pumps.cancel()
+        gone.cancel()
+        await asyncio.gather(pumps, gone, return_exceptions=True)
         await local.wait()
+
+
+async def _pump(source: Any, target: Any, *, close: bool = False) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    if close:
+        target.close()

@@ -56,12 +56,33 @@ def _children(parent: int) -> list[int]:
 @asynccontextmanager
 async def running_sshd(folder: Path, *, extra: str = "", name: str = "sshd") -> AsyncIterator[Sshd]:
     """Until the end of the block; `extra` are more lines of sshd_config."""
-    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program, "no sshd on this machine: apt-get install openssh-server"
+    (folder / "home").mkdir(parents=True)
+    server = _configure(folder, extra=extra, name=name)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    home = folder / "home"
-    home.mkdir(parents=True)
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program, "no sshd on this machine: apt-get install openssh-server"
+    with (folder / "sshd.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            "-D",
+            "-e",
+            "-f",
+            str(folder / "sshd_config"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=log,
+        )
+    server.pid = process.pid
+    try:
+        await _answering(server.address.port, folder / "sshd.log")
+        yield server
+    finally:
+        await server.drop()
+        process.terminate()
+        await process.wait()
+
+
+def _configure(folder: Path, *, extra: str, name: str) -> Sshd:
     key, identity = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
     key.write_private_key(str(folder / "host_key"))
     (folder / "host_key").chmod(0o600)
@@ -69,24 +90,11 @@ async def running_sshd(folder: Path, *, extra: str = "", name: str = "sshd") -> 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    config = folder / "sshd_config"
-    config.write_text(_CONFIG.format(port=port, folder=folder, extra=extra))
-    with (folder / "sshd.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            program, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=log
-        )
+    (folder / "sshd_config").write_text(_CONFIG.format(port=port, folder=folder, extra=extra))
     public = " ".join(key.export_public_key().decode().split()[:2])
     user = getpass.getuser()
     address = Address(name, "127.0.0.1", port, user, public, "liftlock", sudo=False, jump=None)
-    server = Sshd(address, home, identity.export_private_key().decode())
-    server.pid = process.pid
-    try:
-        await _answering(port, folder / "sshd.log")
-        yield server
-    finally:
-        await server.drop()
-        process.terminate()
-        await process.wait()
+    return Sshd(address, folder / "home", identity.export_private_key().decode())
 
 
 async def _answering(port: int, log: Path) -> None:

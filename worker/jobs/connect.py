@@ -7,8 +7,8 @@ from app import services
 from app.models import Host
 from app.services.work import Work
 from worker.jobs.runtime import Runtime
-from worker.remote.hosts import Hosts
 from worker.remote.host import Address
+from worker.remote.hosts import Hosts
 
 
 @asynccontextmanager

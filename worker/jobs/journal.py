@@ -176,7 +176,7 @@ class _StepOutput:
 
     def _gather(self, text: str) -> None:
         room = STEP_LIMIT - self._kept
-        if room <= 0 or not text:
+        if room < 0 or not text:
             return
         kept = text if len(text) <= room else text[:room] + "\n[truncated: too much output]\n"
         self._kept += len(text)

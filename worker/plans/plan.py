@@ -16,8 +16,8 @@ class Plan:
     kind: JobKind
     steps: tuple[Step, ...]
     on_failure: tuple[Step, ...] = ()
-    #: Steps before this number touch nothing worth a look: when one of them fails, only the
-    #: notes of `on_failure` are taken.
+    #: Steps before this number leave nothing worth a look: when one of them fails, `on_failure`
+    #: is left out.
     diagnose_from: int = 1
     #: Where a person looks when a step fails and nothing more specific is known.
     hint: str = ""

@@ -180,12 +180,11 @@ def _start(request: ProvisionRequest, running: Service) -> Iterator[Step]:
 
 
 def _when_it_failed(request: ProvisionRequest, running: Service) -> Iterator[Step]:
-    """What helps to find the cause; the process itself was stopped by the undo of `start`."""
+    """What helps to find the cause; the undo of `start` has stopped the process by then."""
     yield Step("site-log", "Show the end of the site's log", running.log)
     for diagnosis in request.recipe.diagnose:
         command = recipe_step.script(diagnosis.run, request.surroundings, timeout=120)
         yield Step(_slug("diagnose", diagnosis.name), f"Diagnose: {diagnosis.name}", command)
-    yield _status("failed")
 
 
 def _actions(section: str, actions: tuple[Action, ...], around: Surroundings) -> Iterator[Step]:

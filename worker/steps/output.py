@@ -23,15 +23,19 @@ class Output:
         self._redactor = redactor
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._partial = ""
+        self._skipping = False
 
     def hear(self, text: str) -> None:
-        *lines, rest = (self._partial + text).split("\n")
+        if self._skipping:
+            _, newline, text = text.partition("\n")
+            self._skipping = not newline
+        *lines, self._partial = (self._partial + text).split("\n")
         for line in lines:
             self._take(line)
-        # A line without end is shortened in front: a cut secret must not show its tail.
-        self._partial = rest if len(rest) <= 2 * _LINE + self._redactor.overlap else ""
-        if rest and not self._partial:
-            self._take(f"(a line of more than {len(rest)} characters)")
+        if len(self._partial) > 2 * _LINE + self._redactor.overlap:
+            # The rest of the line is left out as well: it may begin inside a secret.
+            self._take(f"(a line of more than {len(self._partial)} characters)")
+            self._partial, self._skipping = "", True
 
     def tail(self) -> str:
         """The last lines, without secrets."""

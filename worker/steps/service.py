@@ -25,7 +25,13 @@ echo "$RUN_DIR/env is written, readable by $(id -un) alone"
 _FORGET = 'rm -f "$RUN_DIR/env"\n'
 _LAUNCH = 'exec sh "$LIFTLOCK_RUNNER" launch "$RUN_DIR"\n'
 _STOP = 'exec sh "$LIFTLOCK_RUNNER" stop "$RUN_DIR" "$SECONDS_TO_STOP"\n'
-_ALIVE = 'exec sh "$LIFTLOCK_RUNNER" alive "$RUN_DIR"\n'
+_ALIVE = """\
+sh "$LIFTLOCK_RUNNER" alive "$RUN_DIR" || {
+  echo "the process is gone; its last words:"
+  tail -n 4 "$RUN_DIR/log" 2>/dev/null
+  exit 1
+}
+"""
 _LOG = 'tail -n 60 "$RUN_DIR/log" 2>/dev/null || echo "the site wrote nothing"\n'
 
 _CURRENT = """\

@@ -1,9 +1,8 @@
 """Where one app server lives on its host: every path below the base folder, and its names."""
 
-import re
 from dataclasses import dataclass
 
-_SLUG_LENGTH = 40
+from app.domain import release
 
 
 @dataclass(frozen=True)
@@ -15,19 +14,13 @@ class Site:
     revision: str
 
     @property
-    def release(self) -> str:
-        """The folder name of the release: readable, and unique through the number."""
-        words = re.sub(r"[^A-Za-z0-9._-]+", "-", self.revision)[:_SLUG_LENGTH].strip("-.")
-        return f"{words or 'release'}-{self.number}"
-
-    @property
     def service(self) -> str:
         """The name under which a supervisor knows it."""
         return f"liftlock-{self.instance}-{self.number}"
 
     @property
     def app_dir(self) -> str:
-        return f"apps/{self.instance}"
+        return release.app_dir(self.instance)
 
     @property
     def shared_dir(self) -> str:
@@ -35,11 +28,16 @@ class Site:
 
     @property
     def release_dir(self) -> str:
-        return f"{self.app_dir}/releases/{self.release}"
+        return release.release_dir(self.instance, self.revision, self.number)
+
+    @property
+    def release(self) -> str:
+        """The name of the release's folder."""
+        return self.release_dir.rpartition("/")[2]
 
     @property
     def run_dir(self) -> str:
-        return f"{self.app_dir}/run/{self.number}"
+        return release.run_dir(self.instance, self.number)
 
     @property
     def mirror(self) -> str:

@@ -60,6 +60,7 @@ while :; do
   sleep 1
 done
 echo "supervisord says: $state" >&2
+tail -n 4 "$RUN_DIR/log" 2>/dev/null
 exit 54
 """
 )
@@ -83,7 +84,10 @@ _ALIVE = (
     + """\
 state=$(ctl status "$PROGRAM" || :)
 echo "$state"
-case $state in *" RUNNING "* | *" STARTING "*) ;; *) exit 1 ;; esac
+case $state in
+  *" RUNNING "* | *" STARTING "*) ;;
+  *) tail -n 4 "$RUN_DIR/log" 2>/dev/null; exit 1 ;;
+esac
 """
 )
 

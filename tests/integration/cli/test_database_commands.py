@@ -66,6 +66,12 @@ def test_a_local_token_is_printed_alone(database_url):
     assert len(done.stdout.strip()) >= 32
 
 
+def test_a_local_token_with_a_bad_name_is_refused(database_url):
+    done = liftlock(database_url, "tokens", "create", "--local", "a\x07b")
+    assert done.returncode == 2
+    assert "/name" in done.stderr
+
+
 def test_a_database_that_does_not_answer_is_exit_5_without_password_or_traceback():
     url = "postgresql+asyncpg://liftlock:hidden-word@127.0.0.1:1/liftlock"
     for words in (("db", "upgrade"), ("db", "current"), ("tokens", "create", "--local", "first")):

@@ -149,6 +149,15 @@ async def test_once_shows_why_it_failed(children, tmp_path):
     assert "why" in str(caught.value)
 
 
+async def test_a_program_that_runs_once_is_ended_by_the_stop(children, tmp_path):
+    child = program(tmp_path, "import signal; open('begun', 'w'); signal.pause()")
+    running = asyncio.create_task(children.once(child))
+    await until((tmp_path / "begun").exists)
+    running.cancel()
+    await children.stop()
+    assert children._once.returncode == -signal.SIGTERM
+
+
 def test_delays_double_up_to_the_longest():
     delays = [Policy().delay(deaths) for deaths in (1, 2, 3, 7, 50)]
     assert delays == [0.2, 0.4, 0.8, 10.0, 10.0]

@@ -145,7 +145,7 @@ async def test_a_step_that_takes_too_long_is_killed_with_its_descendants(host, o
         "echo begin; setsid sh -c 'sleep 300; :' & (trap '' TERM; sleep 300; :) & sleep 300; :",
         timeout=1.0,
     )
-    with pytest.raises(StepTimeout, match="longer than 1 s. It was killed"):
+    with pytest.raises(StepTimeout, match="It was killed"):
         await host.run(command, name=mark, secrets={}, output=output)
     assert str(output) == "begin\n"
     assert _processes_with(f"LIFTLOCK_STEP={mark}") == []

@@ -124,7 +124,7 @@ def test_submodules_are_part_of_the_release(
     shell: LocalShell, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # git allows a submodule on the same disk only when it is told to.
-    (tmp_path / "config").write_text("[protocol \"file\"]\nallow = always\n")
+    (tmp_path / "config").write_text('[protocol "file"]\nallow = always\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     part = Repository(tmp_path / "part")
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(part.path)], check=True)

@@ -1,9 +1,9 @@
 """The preflight scripts, run for real."""
 
 import pytest
+
 from app.domain.recipe import parse
 from app.domain.recipe_parts import PreflightCommand
-
 from tests.support.local_shell import LocalShell, Ran
 from worker.steps import preflight
 from worker.steps.recipe_step import Surroundings

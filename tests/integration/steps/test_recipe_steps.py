@@ -4,15 +4,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from app.domain.recipe_parts import Action
 
+from app.domain.recipe_parts import Action
 from tests.support.local_shell import LocalShell
 from worker.steps import pypi, recipe_step
 from worker.steps.recipe_step import Surroundings
 from worker.steps.site import Site
 
 SITE = Site("site", 1, "1.6")
-AROUND = Surroundings(SITE, {"PAGE": "it's $HOME; `id`\n\"x\""}, ("TOKEN",))
+AROUND = Surroundings(SITE, {"PAGE": 'it\'s $HOME; `id`\n"x"'}, ("TOKEN",))
 SECRETS = {"TOKEN": "t'; exit 9"}
 
 
@@ -74,8 +74,12 @@ def index(shell: LocalShell, tmp_path: Path) -> LocalShell:
     info = "small_thing-1.6.dist-info"
     with zipfile.ZipFile(folder / "small_thing-1.6-py3-none-any.whl", "w") as wheel:
         wheel.writestr("small_thing.py", "")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small-thing\nVersion: 1.6\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: small-thing\nVersion: 1.6\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         wheel.writestr(f"{info}/RECORD", "")
     env = {
         "PIP_NO_INDEX": "1",

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from app.domain.recipe import Recipe, parse
 
-from tests.support.eventually import eventually
+from app.domain.recipe import Recipe, parse
 from tests.support.local_shell import LocalShell
+from tests.support.stack import eventually
 from worker.steps import service
 from worker.steps.recipe_step import Surroundings
 from worker.steps.site import Site
@@ -46,25 +46,32 @@ def release(shell: LocalShell) -> Path:
 
 
 def seen(release: Path) -> dict[str, str]:
-    eventually((release / "seen").exists)
+    eventually(lambda: (release / "seen").exists() or None, "the witness", seconds=15)
     found: dict[str, str] = json.loads((release / "seen").read_text())
     return found
 
 
 @pytest.mark.parametrize("env_file", [True, False])
 def test_a_started_site_sees_every_value_unchanged_in_its_release(
-    shell: LocalShell, release: Path, env_file: bool
+    shell: LocalShell, release: Path, *, env_file: bool
 ) -> None:
     surroundings, secrets = around(WORD=HOSTILE), {"TOKEN": "s3cret'; $x"}
     facts = {"commit": "abc"}
     running = service.plain(surroundings, recipe(env_file=env_file))
     shell.run(service.run_directory(SITE, recipe(env_file=env_file)))
     if env_file:
-        assert shell.run(service.save_env(surroundings), facts=facts, secrets=secrets).exit_code == 0
+        assert (
+            shell.run(service.save_env(surroundings), facts=facts, secrets=secrets).exit_code == 0
+        )
     assert shell.run(running.start, facts=facts, secrets=secrets).exit_code == 0
     try:
         found = seen(release)
-        expected = {"WORD": HOSTILE, "TOKEN": secrets["TOKEN"], "COMMIT": "abc", "cwd": str(release)}
+        expected = {
+            "WORD": HOSTILE,
+            "TOKEN": secrets["TOKEN"],
+            "COMMIT": "abc",
+            "cwd": str(release),
+        }
         assert {name: found[name] for name in expected} == expected
         assert shell.run(running.alive).exit_code == 0
     finally:
@@ -78,7 +85,7 @@ def test_a_site_that_ends_by_itself_is_not_alive(shell: LocalShell, release: Pat
     shell.run(service.run_directory(SITE, recipe()))
     running = service.plain(around(), recipe())
     shell.run(running.start)
-    eventually(lambda: shell.run(running.alive).exit_code != 0)
+    eventually(lambda: shell.run(running.alive).exit_code or None, "its end", seconds=15)
     assert "no database" in shell.run(running.log).output
 
 
@@ -127,5 +134,5 @@ def test_the_shell_script_of_the_recipe_stops_at_its_first_failure(
     shell.run(service.run_directory(SITE, stubborn))
     running = service.plain(around(), stubborn)
     shell.run(running.start, secrets={"TOKEN": "t"})
-    eventually(lambda: shell.run(running.alive).exit_code != 0)
+    eventually(lambda: shell.run(running.alive).exit_code or None, "its end", seconds=15)
     assert not (release / "went-on").exists()

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app.domain.recipe import Recipe
 
-from tests.support.eventually import eventually
+from app.domain.recipe import Recipe
 from tests.support.local_shell import LocalShell
+from tests.support.stack import eventually
 from worker.steps import service, supervisord, systemd
 from worker.steps.recipe_step import Surroundings
 from worker.steps.service import Service
@@ -59,7 +59,9 @@ def config(shell: LocalShell) -> Iterator[Path]:
         command = [str(PROGRAMS / "supervisord"), "--configuration", str(path)]
         daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         try:
-            eventually((Path(folder) / "socket").exists)
+            eventually(
+                lambda: (Path(folder) / "socket").exists() or None, "supervisord", seconds=15
+            )
             yield path
         finally:
             daemon.send_signal(signal.SIGTERM)
@@ -92,7 +94,7 @@ def test_a_supervised_site_comes_back_when_it_is_killed_and_is_gone_when_stopped
     assert shell.run(running.alive).exit_code == 0
     first = number(shell)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: number(shell) not in {0, first})
+    eventually(lambda: number(shell) not in {0, first} or None, "its return", seconds=15)
     second = number(shell)
     stopped = shell.run(running.stop)
     assert stopped.exit_code == 0, stopped.output

@@ -97,7 +97,9 @@ def test_an_instance_is_shown_with_its_app_servers(cli, api):
     server = {"name": "AppServer 1", "status": "running", "port": 20000}
     api.on("GET", "/v1/instances/shop", SHOP)
     api.on("GET", "/v1/instances/shop/app-servers", page(server))
+    api.on("GET", "/v1/instances/shop/secrets", page({"name": "DEPLOY_KEY"}))
     text = cli("instances", "show", "shop").stdout
+    assert "DEPLOY_KEY" in text
     assert "https://git.example/shop.git" in text
     assert "AppServer 1" in text
     assert "20000" in text
@@ -111,7 +113,7 @@ def test_settings_are_changed_one_by_one(cli, api):
     words = ("instances", "set", "shop", "--set", "WORKERS=4", "--unset", "DEBUG")
     assert cli(*words, "--revision", "v2").exit_code == 0
     assert api.sent("PATCH", "/v1/instances/shop") == [
-        {"revision": "v2", "settings": {"WORKERS": "4"}}
+        {"revision": "v2", "settings": {"WORKERS": "4", "DEBUG": None}}
     ]
     assert cli("instances", "set", "shop", "--domain", "").exit_code == 0
     assert api.sent("PATCH", "/v1/instances/shop")[-1] == {"domain": None}
@@ -172,12 +174,12 @@ def test_a_recipe_is_pushed_as_it_is(cli, api, tmp_path):
 
 
 def test_the_errors_of_a_recipe_name_line_and_key(cli, api):
-    error = {"pointer": "/chek", "detail": "line 7: unknown key `chek`; did you mean `check`?"}
+    error = {"pointer": "/chek", "line": 7, "detail": "unknown key; did you mean `check`?"}
     refusal = problem(422, code="invalid-recipe", title="The recipe is not valid", errors=[error])
     api.on("POST", "/v1/recipes", refusal)
     result = cli("recipes", "push", "-", given="chek: {}\n")
     assert result.exit_code == 2
-    assert "/chek: line 7" in result.stderr
+    assert "/chek (line 7): unknown key" in result.stderr
 
 
 def test_a_recipe_is_printed_as_it_was_pushed(cli, api):

@@ -56,6 +56,7 @@ def test_processes_are_remembered_for_the_next_start(directory):
     data.close()
     data = open_data(directory)
     assert data.state.processes == {"redis": Process(pid=42, started="99")}
+    data.remember("redis", None)
     data.close()
 
 

@@ -3,7 +3,6 @@
 import json
 
 from app.domain.job import JobKind
-
 from worker.plans import enroll
 from worker.plans.plan import Plan
 from worker.steps.step import Command, Failure, Note, PortFree, Probe, Step

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app.domain.host import Supervisor
-from app.domain.problem import CODES
-from app.domain.recipe import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.host import Supervisor
+from app.domain.problem import CODES
+from app.domain.recipe import parse
 from worker.plans import provision
 from worker.plans.plan import Plan
 from worker.plans.provision import ProvisionRequest
@@ -36,7 +36,7 @@ stop: {timeout: 7}
 check: {path: /up, path_setting: PAGE, status: [200, 204], contains: Welcome, tries: 3, every: 0.1}
 diagnose: [{name: versions, run: make versions}]
 """)
-HOSTILE = ["v2; rm -rf /", "$(id)", "a\nb", "it's \"quoted\"", "`id`"]
+HOSTILE = ["v2; rm -rf /", "$(id)", "a\nb", 'it\'s "quoted"', "`id`"]
 
 
 def request(**changes: object) -> ProvisionRequest:
@@ -193,14 +193,14 @@ def test_the_start_is_undone_by_a_stop_and_saved_values_are_forgotten() -> None:
     assert undone == {"save-values", "start"}
 
 
-def test_a_failure_shows_log_and_diagnosis_and_is_recorded_last() -> None:
-    plan = planned()
-    assert [item.name for item in plan.on_failure] == [
-        "site-log",
-        "diagnose-versions",
-        "record-failed",
-    ]
-    assert plan.on_failure[-1].action == Note("app-server.status", {"status": "failed"})
+def test_a_failure_shows_the_log_and_the_recipes_diagnosis() -> None:
+    assert [item.name for item in planned().on_failure] == ["site-log", "diagnose-versions"]
+
+
+def test_the_app_server_is_waiting_then_configuring_then_running() -> None:
+    notes = [item.action for item in planned().steps if isinstance(item.action, Note)]
+    moves = [note.data["status"] for note in notes if note.what == "app-server.status"]
+    assert moves == ["waiting", "configuring", "running"]
 
 
 def test_nothing_is_diagnosed_before_there_is_a_release() -> None:
@@ -287,8 +287,6 @@ def test_a_hostile_value_is_in_no_script_and_no_path(value: str, repository: str
 
 @settings(max_examples=50)
 @given(st.text(), st.text(), st.sampled_from(list(Supervisor)))
-def test_no_value_ever_changes_a_script(
-    revision: str, word: str, supervisor: Supervisor
-) -> None:
+def test_no_value_ever_changes_a_script(revision: str, word: str, supervisor: Supervisor) -> None:
     hostile = planned(revision=revision, environment={"WORD": word}, supervisor=supervisor)
     assert texts(hostile) == texts(planned(supervisor=supervisor))

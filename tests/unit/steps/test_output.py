@@ -1,8 +1,8 @@
 """What the engine keeps of a command's output, and what it makes of a failure."""
 
 import pytest
-from app.domain.redaction import Redactor
 
+from app.domain.redaction import Redactor
 from worker.steps.output import Output, ending, failure_of
 from worker.steps.step import Command, Failure
 
@@ -42,6 +42,12 @@ def test_a_hundred_megabytes_on_one_line_are_not_kept() -> None:
 def test_a_secret_is_masked_in_the_tail_even_at_the_end_of_a_long_line() -> None:
     output = heard("y" * 4000 + "hunter2-is-it", "\n", secrets=("hunter2-is-it",))
     assert "hunter2" not in output.tail()
+
+
+def test_a_secret_that_begins_in_a_line_too_long_to_keep_is_not_shown() -> None:
+    secret = "hunter2-is-it"
+    output = heard("y" * 9000 + secret[:5], secret[5:] + "\nnext\n", secrets=(secret,))
+    assert output.tail() == "(a line of more than 9005 characters)\nnext"
 
 
 @pytest.mark.parametrize("cut", range(1, 13))

@@ -14,8 +14,8 @@ from worker.steps.site import Site
         ("feature/login form", "feature-login-form-7"),
         ("../../etc", "etc-7"),
         ("v2; rm -rf /", "v2-rm--rf-7"),
-        ("--", "release-7"),
-        ("", "release-7"),
+        ("--", "revision-7"),
+        ("", "revision-7"),
         ("a" * 100, "a" * 40 + "-7"),
     ],
 )

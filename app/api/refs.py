@@ -1,0 +1,17 @@
+"""How a path or a body names things: by id, or by the name a person gave."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query
+from pydantic import Field
+
+_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$"
+
+Ref = Annotated[str, Path(pattern=_PATTERN, description="Id or name.", examples=["web-1"])]
+RefFilter = Annotated[str, Query(pattern=_PATTERN, description="Id or name.")]
+RefField = Annotated[str, Field(pattern=_PATTERN, description="Id or name.")]
+Id = Annotated[UUID, Path(description="Its id.")]
+RecipeName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["django"])]
+RecipeVersion = Annotated[int, Path(ge=1, le=999_999_999, examples=[1])]
+SecretName = Annotated[str, Path(pattern=r"^[ -~]{1,100}$", examples=["DATABASE_PASSWORD"])]

@@ -1,0 +1,61 @@
+"""The house route: admit the caller, then read the body, then let FastAPI go on."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.api import body
+from app.api.access import Needs
+from app.api.documented import problems
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Route(APIRoute):
+    """Without this order, who has no token could still make the API parse a body."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        guard = self.guard
+        accepted = self.accepted
+
+        async def handler(request: Request) -> Response:
+            if guard is not None:
+                await guard.admit(request)
+            if accepted:
+                request = await body.read(request, accepted)
+            return await handle(request)
+
+        return handler
+
+    @property
+    def guard(self) -> Needs | None:
+        """What the route asks of the caller's token; None for a public one."""
+        return _needs(self.dependant)
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """Media types of its body; empty when it has none."""
+        documented = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        return frozenset(documented or ([body.JSON] if self.body_field else []))
+
+
+def router(noun: str) -> APIRouter:
+    """For the routes of one aggregate under /v1."""
+    return APIRouter(
+        prefix="/v1",
+        tags=[noun],
+        route_class=Route,
+        responses=problems(401, 403, 422, 503),
+        generate_unique_id_function=lambda route: route.name,
+    )
+
+
+def _needs(dependant: Dependant) -> Needs | None:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Needs):
+            return dependency.call
+    return None
