@@ -96,7 +96,7 @@ class DemoHost:
             "supervisor_options": {
                 "config": str(self.home / "supervisord.conf"),
                 "conf_dir": str(self.home / "supervisor.d"),
-                "ctl": str(binaries.supervisorctl()),
+                "command": str(binaries.supervisorctl()),
             },
             "port_first": self.first_site_port,
             "port_last": self.first_site_port + SITE_PORTS - 1,

@@ -98,6 +98,9 @@ class _Up:
         if hosts:
             await self._start_hosts(made, hosts, address, token)
         say(_banner(self.data.directory, address, token, env, [host.name for host in hosts]))
+        # Only now: a token that nobody saw, because a part failed, is made again.
+        self.data.state.has_token = True
+        self.data.save()
         await self.children.watch()
 
     async def _start_servers(self, made: Parts) -> None:
@@ -118,10 +121,7 @@ class _Up:
         """The first admin token, at the first start only."""
         if self.data.state.has_token:
             return None
-        token = await self.children.once(made.token(FIRST_TOKEN, *ADMIN))
-        self.data.state.has_token = True
-        self.data.save()
-        return token.strip()
+        return (await self.children.once(made.token(FIRST_TOKEN, *ADMIN))).strip()
 
     async def _start_hosts(
         self, made: Parts, hosts: Sequence[demo.DemoHost], address: str, token: str | None
@@ -206,7 +206,7 @@ def _banner(
         "",
         "Next, in another terminal:",
         f"  export LIFTLOCK_URL={address} LIFTLOCK_TOKEN={token or '...'}",
-        "  liftlock recipes push --help" if hosts else "  liftlock hosts add --help",
+        "  liftlock instances create --help" if hosts else "  liftlock hosts add --help",
         "",
     ]
     return "\n".join(lines)

@@ -5,17 +5,15 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from app.cli.errors import CliError, Unreachable, UsageError
 from app.cli.noun import Noun
 from app.cli.session import of
 from app.domain.scope import Scope
 from app.errors import Invalid, ServiceError, Unavailable
-from app.settings import Settings
 
-# The rooms below (store, services) are imported where they are used: they take half a second,
-# which every other command would pay.
+# Settings, services and store are imported where they are used: they take half a second, which
+# every other command would pay.
 
 app = Noun(name="db", help="The database (local: needs LIFTLOCK_DATABASE_URL).")
 
@@ -120,6 +118,10 @@ def create_token(*, name: str, scope: Scope, expires_in_days: int | None) -> dic
 
 
 def _url() -> str:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from app.settings import Settings  # noqa: PLC0415
+
     try:
         return Settings().database_url.get_secret_value()
     except ValidationError as error:

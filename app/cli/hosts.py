@@ -49,7 +49,7 @@ _SHOWN = [
 
 Name = Annotated[str, typer.Argument(help="Its name or id.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="SSH port [22].")]
-User = Annotated[str | None, typer.Option(help="Who Liftlock logs in as.")]
+User = Annotated[str | None, typer.Option(help="Who Liftlock logs in as [you].")]
 BaseDir = Annotated[
     str | None, typer.Option(help="Where it keeps its files, below the home [liftlock].")
 ]

@@ -137,7 +137,7 @@ def run() -> None:
     """Carry out the command line; every end is an exit code."""
     prepare_streams()
     try:
-        app()
+        app(prog_name="liftlock")
     except Exception as error:
         if os.environ.get(SHOW_TRACEBACK):
             raise

@@ -94,20 +94,16 @@ class Progress:
 
     def _succeed(self, data: Mapping[str, Any]) -> None:
         took = duration((data.get("duration_ms") or 0) / 1000)
-        if self._live:
-            self._say(f"✓ {self._headline()}  {took}", style="green")
-        else:
-            self._say(f"        done in {took}")
+        text = f"✓ {self._headline()}  {took}" if self._live else f"        done in {took}"
         self._be("Working")
+        self._say(text, style="green" if self._live else "")
 
     def _fail(self, data: Mapping[str, Any]) -> None:
         lines = [*self._lines, *filter(None, plain(self._unfinished).split("\n"))]
         took = duration((data.get("duration_ms") or 0) / 1000)
-        if self._live:
-            self._say(f"✗ {self._headline()}  {took}", style="red")
-        else:
-            self._say(f"        failed after {took}")
+        text = f"✗ {self._headline()}  {took}" if self._live else f"        failed after {took}"
         self._be("Cleaning up")
+        self._say(text, style="red" if self._live else "")
         for line in lines:
             self._say(f"        | {line}")
 
@@ -131,13 +127,15 @@ class Progress:
 
     def _say(self, text: str, *, style: str = "") -> None:
         self._output.line(text, style=style)
+        if self._live:
+            self._live.refresh()
 
     def _drawn(self) -> RenderableType:
         """The lines that stay at the bottom while something runs."""
         took = duration(self._now() - self._since)
         text = f"step {self._headline()}  {took}" if self._step else f"{self._state}  {took}"
         text = self._away or text
-        turn = _TURNS[int(self._now() * 8) % len(_TURNS)]
+        turn = _TURNS[int(self._now() * 4) % len(_TURNS)]
         lines = [Text(f"{turn} {text}", no_wrap=True, overflow="ellipsis")]
         last = one_line(self._unfinished) or (self._lines[-1] if self._lines else "")
         if self._step and last:

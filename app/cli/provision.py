@@ -51,7 +51,6 @@ def provision(
     if dry_run:
         _print_plan(here, job, timeout)
     elif wait:
-        here.output.line(f"Job {job['id']}")
         job = waiting.until_over(here, job, timeout=timeout)
         raise typer.Exit(waiting.result(here.output, job))
     elif here.output.json_mode:

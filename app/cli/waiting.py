@@ -25,6 +25,7 @@ def until_over(session: Session, job: Mapping[str, Any], *, timeout: float | Non
     """
     job_id = str(job["id"])
     try:
+        session.output.line(f"Job {job_id}")
         with Progress(
             session.output,
             now=session.outside.now,

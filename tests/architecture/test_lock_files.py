@@ -25,7 +25,9 @@ def test_a_lock_file_names_no_address(lock):
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_a_hash(lock):
     blocks = re.split(r"^(?=[A-Za-z0-9])", source.read(lock), flags=re.MULTILINE)
-    bare = [block.split()[0] for block in blocks if PIN.match(block) and "--hash=sha256:" not in block]
+    bare = [
+        block.split()[0] for block in blocks if PIN.match(block) and "--hash=sha256:" not in block
+    ]
     assert not bare
 
 

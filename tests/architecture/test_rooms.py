@@ -54,7 +54,9 @@ def test_only_the_database_commits():
         name
         for name in source.modules()
         for node in ast.walk(source.tree(name))
-        if isinstance(node, ast.Attribute) and node.attr == "commit" and name != "app/store/database.py"
+        if isinstance(node, ast.Attribute)
+        and node.attr == "commit"
+        and name != "app/store/database.py"
         if isinstance(node.value, ast.Name) and node.value.id in {"session", "connection", "db"}
     ]
     assert not called

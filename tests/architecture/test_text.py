@@ -17,7 +17,9 @@ MARKDOWN = [name for name in source.files() if name.endswith(".md")]
 
 def test_no_file_names_a_place_of_the_machine_it_was_written_on():
     found = {
-        f"{name}: {hit.group()}" for name, text in source.text_files() for hit in SPOKEN.finditer(text)
+        f"{name}: {hit.group()}"
+        for name, text in source.text_files()
+        for hit in SPOKEN.finditer(text)
     }
     assert not found
 

@@ -240,10 +240,13 @@ def small_machine(stack, tmp_path, monkeypatch):
         for program in folder.iterdir() if folder.is_dir() else ():
             if not program.name.startswith("git") and not (tools / program.name).exists():
                 (tools / program.name).symlink_to(program)
-    monkeypatch.setenv("PATH", str(tools))
-    for machine in demo_machine(stack, f"small-{secrets.token_hex(3)}", tmp_path):
-        register(stack, machine)
-        yield machine
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tools))
+        machines = demo_machine(stack, f"small-{secrets.token_hex(3)}", tmp_path)
+        machine = next(machines)
+    register(stack, machine)
+    yield machine
+    machines.close()
 
 
 def test_a_host_without_git(stack, small_machine, site):
@@ -274,7 +277,7 @@ def test_a_disk_that_fills_up_while_the_site_is_built(stack, site, tmp_path):
             register(stack, machine)
             name = site(machine, BUILD='head -c 9000000 /dev/zero > "$RELEASE_DIR/big"')
             job = stack.run(instance=name)
-            assert (job["status"], job["error"]["code"]) == ("failed", "disk-full")
+            assert (job["status"], job["error"]["code"]) == ("failed", "disk-full"), str(job["error"]["detail"])
             (machine.base / "apps" / name / "releases" / "v1-1" / "big").unlink()
             check_the_next_job_works(stack, name, BUILD="true")
         finally:

@@ -1,9 +1,10 @@
 """Machines to deploy to: folders behind a demo SSH server or behind a real sshd."""
 
-import itertools
 import os
 import pwd
+import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,8 +19,7 @@ import pytest
 from tests.support.postgres import ROOT
 from tests.support.stack import Stack, eventually, free_port
 
-#: Each machine of a run gets a range of site ports of its own on this shared loopback.
-_PORTS = itertools.count(0)
+#: Site ports a machine has; all machines of all runs share one loopback.
 _RANGE = 40
 
 
@@ -54,8 +54,7 @@ class Machine:
 
 def register(stack: Stack, machine: Machine, **values: Any) -> None:
     """Make the machine known to Liftlock, its key pinned."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = 21000 + worker * 2000 + next(_PORTS) * _RANGE
+    first = free_range()
     body = {
         "name": machine.name,
         "address": "127.0.0.1",
@@ -71,6 +70,14 @@ def register(stack: Stack, machine: Machine, **values: Any) -> None:
     with stack.api as api:
         answer = api.post("/v1/hosts", json=body)
         assert answer.status_code == 201, answer.text
+
+
+def free_range() -> int:
+    """The first of some ports in a row that nothing uses, below those that clients get."""
+    while True:
+        first = random.randrange(10_000, 32_000)
+        if all(_answers(port) is None for port in range(first, first + _RANGE)):
+            return first
 
 
 def identity(stack: Stack) -> str:
@@ -116,12 +123,15 @@ def sshd_machine(stack: Stack, name: str, folder: Path) -> Iterator[Machine]:
     config.write_text(_SSHD.format(port=port, key=key, keys=keys, home=home))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    log = (folder / f"{name}.log").open("ab")
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(config)], stdout=log, stderr=log)
+    with (folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen([sshd, "-D", "-e", "-f", str(config)], stdout=log, stderr=log)
     try:
         eventually(lambda: _answers(port), f"sshd {name}", seconds=20)
         public = private.export_public_key().decode().split()
-        yield Machine(name, port, _user(), " ".join(public[:2]), home)
+        machine = Machine(name, port, _user(), " ".join(public[:2]), home)
+        yield machine
+        for pid in machine.processes(str(home)):
+            os.kill(pid, signal.SIGKILL)
     finally:
         process.terminate()
         process.wait(20)

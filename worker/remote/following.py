@@ -137,7 +137,7 @@ class Following:
                 self._exit = int(answer.rest)
             case "FAILED":
                 self._report = bytearray()
-            case "LOST" | "MISSING":
+            case "LOST" | "MISSING" if self._survivors is None:  # else it was us who killed it
                 raise self._vanished(answer)
 
     async def _show(self, data: bytes, *, final: bool = False) -> None:

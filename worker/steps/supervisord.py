@@ -32,7 +32,7 @@ user=$(id -un)
 environment=HOME="$(literal "$HOME")",USER="$(id -un)"
 autostart=true
 autorestart=true
-startsecs=2
+startsecs=1
 startretries=3
 stopsignal=TERM
 stopwaitsecs=$SECONDS_TO_STOP
@@ -47,15 +47,22 @@ $SUDO cp "$RUN_DIR/supervisor.conf" "$conf.new"
 $SUDO mv -f "$conf.new" "$conf"
 ctl reread
 ctl update "$PROGRAM"
-ctl start "$PROGRAM" || :
+# What `update` has just added starts by itself; what was there before may lie stopped.
+case $(ctl status "$PROGRAM" || :) in
+  *STOPPED* | *EXITED* | *FATAL*) ctl start "$PROGRAM" || : ;;
+esac
 tries=0
 while :; do
   state=$(ctl status "$PROGRAM" || :)
   case $state in
-    *" RUNNING "*) echo "$state"; exit 0 ;;
+    *" RUNNING "*)
+      ctl pid "$PROGRAM" >"$RUN_DIR/started"
+      echo "$state"
+      exit 0
+      ;;
     *FATAL* | *EXITED* | *BACKOFF* | *"no such process"*) break ;;
   esac
-  [ "$tries" -lt 30 ] || break
+  [ "$tries" -lt 15 ] || break
   tries=$((tries + 1))
   sleep 1
 done
@@ -82,12 +89,12 @@ esac
 _ALIVE = (
     _PRELUDE
     + """\
-state=$(ctl status "$PROGRAM" || :)
-echo "$state"
-case $state in
-  *" RUNNING "* | *" STARTING "*) ;;
-  *) tail -n 4 "$RUN_DIR/log" 2>/dev/null; exit 1 ;;
-esac
+# Another process under the same name: the one that was started had ended by itself.
+if [ "$(ctl pid "$PROGRAM" || :)" = "$(cat "$RUN_DIR/started" 2>/dev/null)" ]; then exit 0; fi
+ctl status "$PROGRAM" || :
+echo "the process is not the one that was started; the last words:"
+tail -n 4 "$RUN_DIR/log" 2>/dev/null
+exit 1
 """
 )
 

@@ -81,7 +81,14 @@ echo "$unit is stopped and removed"
 """
 )
 
-_ALIVE = _PRELUDE + 'ctl is-active "$unit"\n'
+_ALIVE = (
+    _PRELUDE
+    + """\
+ctl is-active "$unit"
+restarts=$(ctl show --property=NRestarts --value "$unit")
+[ "${restarts:-0}" = 0 ] || { echo "it stopped by itself and was started again"; exit 1; }
+"""
+)
 
 _LOG = (
     _PRELUDE

@@ -29,7 +29,7 @@ def control(host, *words):
     """The answer of the host's supervisorctl, as a recipe's start would call it."""
     options = host["supervisor_options"]
     done = subprocess.run(
-        [options["ctl"], "-c", options["config"], *words],
+        [options["command"], "-c", options["config"], *words],
         capture_output=True,
         text=True,
         check=False,

@@ -1,5 +1,6 @@
 """The checkout scripts, run for real against a repository."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def test_a_repository_that_refuses_is_an_authentication_failure(shell: LocalShel
     ssh = programs / "ssh"
     ssh.write_text("#!/bin/sh\necho 'git@host: Permission denied (publickey).' >&2\nexit 255\n")
     ssh.chmod(0o755)
-    guarded = LocalShell(shell.base, {"PATH": f"{programs}:/usr/bin:/bin"})
+    guarded = LocalShell(shell.base, {"PATH": f"{programs}:{os.environ['PATH']}"})
     command = git.fetch(Site("site", 1, "v1"), "git@host.example:x.git", ())
     ran = guarded.run(command)
     assert command.failures[ran.exit_code].code == "repository-auth-failed"
@@ -199,7 +200,7 @@ def test_a_deploy_key_reaches_ssh_through_an_agent_and_never_the_disk(
     ssh = programs / "ssh"
     ssh.write_text('#!/bin/sh\necho "options: $*" >&2\nssh-add -L >&2\nenv >&2\nexit 255\n')
     ssh.chmod(0o755)
-    guarded = LocalShell(shell.base, {"PATH": f"{programs}:/usr/bin:/bin"})
+    guarded = LocalShell(shell.base, {"PATH": f"{programs}:{os.environ['PATH']}"})
     command = git.fetch(Site("site", 1, "v1"), "git@host.example:x.git", ("DEPLOY_KEY", "OTHER"))
     assert command.secrets == ("DEPLOY_KEY",)
     secret = key.read_text()

@@ -95,6 +95,7 @@ def test_a_supervised_site_comes_back_when_it_is_killed_and_is_gone_when_stopped
     first = number(shell)
     os.kill(first, signal.SIGKILL)
     eventually(lambda: number(shell) not in {0, first} or None, "its return", seconds=15)
+    assert shell.run(running.alive).exit_code != 0, "the process that was started is dead"
     second = number(shell)
     stopped = shell.run(running.stop)
     assert stopped.exit_code == 0, stopped.output

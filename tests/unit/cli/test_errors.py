@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from app.cli import main
 from tests.unit.cli.fake import page, problem
 
 
@@ -137,6 +138,21 @@ def test_a_mistyped_command_is_exit_2(cli):
     assert cli("hosts", "add").exit_code == 2
     assert cli("jobs", "list", "--status", "done").exit_code == 2
     assert cli("--url").exit_code == 2
+
+
+def test_a_mistake_of_the_program_itself_is_one_sentence(monkeypatch, capsys):
+    def mistake(**_):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.delenv("LIFTLOCK_TRACEBACK", raising=False)
+    monkeypatch.setattr(main, "app", mistake)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: by zero" in told
+    assert "LIFTLOCK_TRACEBACK=1" in told
+    assert "Traceback (most" not in told
 
 
 def test_the_version_is_printed(cli):

@@ -135,6 +135,11 @@ def test_the_log_can_be_events_for_programs(cli, running):
     assert [json.loads(line)["seq"] for line in lines] == [3, 4, 5, 6]
 
 
+def test_lines_of_the_log_can_say_when(cli, running):
+    lines = cli("jobs", "logs", JOB, "-t").stdout.splitlines()
+    assert all(line.startswith("2026-01-0") for line in lines)
+
+
 def test_following_asks_behind_the_last_event_until_the_job_is_over(cli, api):
     api.on("GET", f"/v1/jobs/{JOB}", job())
     serve_events(api, HAPPY, size=2)
