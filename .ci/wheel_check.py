@@ -47,7 +47,9 @@ def installed(folder: Path, wheel: Path) -> Path:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     constraints = folder / "constraints.txt"
     # The same versions as in the tests; pip takes no hashes in constraints.
-    pins = re.findall(r"^[A-Za-z0-9].*?==[^\s;\\]+", (ROOT / "requirements.lock").read_text(), re.M)
+    pins = re.findall(
+        r"^[A-Za-z0-9].*?==[^\s;\\]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
     constraints.write_text("\n".join(pins) + "\n")
     subprocess.run([*pip, "-c", str(constraints), f"{wheel}[embedded]"], cwd=folder, check=True)
     return python.with_name("liftlock")

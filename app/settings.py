@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
 KEY_BYTES = 32
 
 

@@ -1,6 +1,7 @@
 """Fixtures for every test that needs real servers; unit tests use none of them."""
 
 import pytest
+
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
 from app.store.database import Database

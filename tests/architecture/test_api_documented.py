@@ -1,9 +1,10 @@
 """The API's own description explains and shows every route."""
 
 import pytest
+from fastapi.routing import APIRoute
+
 from app.domain.problem import CODES
 from app.main import create_app
-from fastapi.routing import APIRoute
 
 # Building the description needs no handles.
 APP = create_app(None, None, None)

@@ -4,12 +4,13 @@ import ast
 import re
 import tomllib
 
+from typer.main import get_command
+
 from app.cli.main import app as cli
 from app.domain.event import EventType
 from app.domain.problem import CODES
 from app.settings import Settings
 from tests.architecture import source
-from typer.main import get_command
 
 VARIABLE = re.compile(r"\bLIFTLOCK_[A-Z][A-Z_]*[A-Z]\b")
 #: Files whose variables a person may want to set or will see.

@@ -83,8 +83,7 @@ def check_failed(stack, machine, job, *, code, step, status):
     assert job["app_server"]["status"] == status
     stack.events(job)
     steps = machine.base / "steps"
-    left = [p.name for p in steps.iterdir() if p.name.startswith(job["id"])] if steps.exists() else []
-    assert left == []
+    assert [path.name for path in steps.glob(f"{job['id']}*")] == []
     assert machine.processes(job["id"]) == []
 
 
@@ -139,8 +138,8 @@ def test_a_start_command_that_dies_after_two_seconds(stack, machine, site):
 
 def test_a_site_that_answers_with_an_error(stack, machine, site):
     wrong = (
-        "exec python3 -c 'import http.server, os; http.server.HTTPServer((os.environ[\"BIND\"],"
-        " int(os.environ[\"PORT\"])), http.server.BaseHTTPRequestHandler).serve_forever()'"
+        'exec python3 -c \'import http.server, os; http.server.HTTPServer((os.environ["BIND"],'
+        ' int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()\''
     )
     name = site(machine, START=wrong)
     job = stack.run(instance=name)
@@ -181,9 +180,7 @@ def test_a_repository_that_does_not_exist(stack, machine, site, tmp_path):
     name = site(machine)
     shutil.rmtree(tmp_path / "site")
     job = stack.run(instance=name)
-    check_failed(
-        stack, machine, job, code="repository-unreachable", step="fetch", status="failed"
-    )
+    check_failed(stack, machine, job, code="repository-unreachable", step="fetch", status="failed")
 
 
 def test_a_host_with_too_little_disk(stack, machine, site):
@@ -277,7 +274,8 @@ def test_a_disk_that_fills_up_while_the_site_is_built(stack, site, tmp_path):
             register(stack, machine)
             name = site(machine, BUILD='head -c 9000000 /dev/zero > "$RELEASE_DIR/big"')
             job = stack.run(instance=name)
-            assert (job["status"], job["error"]["code"]) == ("failed", "disk-full"), str(job["error"]["detail"])
+            assert job["status"] == "failed"
+            assert job["error"]["code"] == "disk-full", job["error"]["detail"]
             (machine.base / "apps" / name / "releases" / "v1-1" / "big").unlink()
             check_the_next_job_works(stack, name, BUILD="true")
         finally:

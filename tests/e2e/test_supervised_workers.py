@@ -16,13 +16,13 @@ from pathlib import Path
 import asyncssh
 import httpx
 import pytest
+
+from app import services
 from app.domain.job import JobKind
 from tests.conftest import MASTER_KEY
 from tests.support import factories
 from tests.support.postgres import ROOT
 from tests.support.stack import eventually, free_port
-
-from app import services
 
 CONFIGURATION = ROOT / "deploy" / "supervisord.conf"
 STATE = re.compile(r"^(\S+) +(\S+) +(?:pid (\d+), )?")

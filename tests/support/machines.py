@@ -153,7 +153,6 @@ SetEnv HOME={home}
 
 def _user() -> str:
 
-
     return pwd.getpwuid(os.geteuid()).pw_name
 
 

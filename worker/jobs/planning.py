@@ -19,8 +19,6 @@ def _provision(work: Work) -> provision.ProvisionRequest:
         raise ValueError(f"Job {work.job.id} is a provision without an instance.")
     host = work.host
     return provision.ProvisionRequest(
-        job_id=str(work.job.id),
-        app_server_id=str(app_server.id),
         number=app_server.number,
         instance=instance.name,
         repository=instance.repository,

@@ -20,8 +20,6 @@ from worker.steps.step import Note, Step
 class ProvisionRequest:
     """Everything the plan depends on; `environment` comes from `Recipe.resolve_settings`."""
 
-    job_id: str
-    app_server_id: str
     number: int
     instance: str
     repository: str

@@ -70,12 +70,8 @@ async def test_an_older_request_for_the_same_instance_goes_first(db, queue, vaul
 
 async def test_a_full_host_blocks_and_names_its_capacity(db, queue, vault, job):
     other = await factories.add_host(db, name="beta", capacity=1)
-    await factories.add_instance(
-        db, recipe=await factories.add_recipe(db), host=other, name="one"
-    )
-    await factories.add_instance(
-        db, recipe=await factories.add_recipe(db), host=other, name="two"
-    )
+    await factories.add_instance(db, recipe=await factories.add_recipe(db), host=other, name="one")
+    await factories.add_instance(db, recipe=await factories.add_recipe(db), host=other, name="two")
     first = (await factories.request(db, queue, vault, instance="one")).job
     second = (await factories.request(db, queue, vault, instance="two")).job
     await _claim(db, first)

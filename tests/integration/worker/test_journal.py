@@ -49,9 +49,7 @@ async def test_output_appears_while_the_step_still_runs(db, job, journal):
     await journal.step_started(1, STEP)
     await journal.output(1, STEP, "working\n")
     await journal._output._timer
-    assert [data["text"] for data in await _events(db, job, EventType.STEP_OUTPUT)] == [
-        "working\n"
-    ]
+    assert [data["text"] for data in await _events(db, job, EventType.STEP_OUTPUT)] == ["working\n"]
 
 
 async def test_no_secret_reaches_an_event_even_cut_in_two_or_in_an_error(db, job, journal):

@@ -18,17 +18,17 @@ from worker import engine
 from worker.jobs.run_job import run_job
 from worker.jobs.runtime import Runtime
 
-RECIPE = """
+RECIPE = f"""
 name: slow
 settings:
-  BUILD: {default: "true"}
+  BUILD: {{default: "true"}}
 build:
   - name: build
     run: eval "$BUILD"
 start:
-  run: %s
-check: {path: /, every: 0.1}
-""" % sites.SERVE
+  run: {sites.SERVE}
+check: {{path: /, every: 0.1}}
+"""
 
 
 @pytest.fixture

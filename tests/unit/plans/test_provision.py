@@ -41,8 +41,6 @@ HOSTILE = ["v2; rm -rf /", "$(id)", "a\nb", 'it\'s "quoted"', "`id`"]
 
 def request(**changes: object) -> ProvisionRequest:
     values: dict[str, object] = {
-        "job_id": "0199",
-        "app_server_id": "0200",
         "number": 4,
         "instance": "guestbook",
         "repository": "https://git.example.org/guestbook.git",
