@@ -29,6 +29,7 @@ _EXAMPLE: JsonDict = {
         "status": "configuring",
         "port": 20000,
         "release": "apps/guestbook/releases/v1-1",
+        "commit": "5f2c1b7e9a3d4c6b8e0f1a2b3c4d5e6f7a8b9c0d",
         "url": "http://127.0.0.1:20000/",
     },
     "revision": "v1",
@@ -67,6 +68,8 @@ class AppServerOfJob(BaseModel):
     status: AppServerStatus
     port: int
     release: str
+    #: What the revision meant; null until the checkout knows.
+    commit: str | None
     #: As seen on its host.
     url: str
 

@@ -10,6 +10,7 @@ from app.cli import arguments, session, waiting
 from app.cli.client import path
 from app.cli.errors import Exit, UsageError
 from app.cli.noun import Noun
+from app.cli.output import Output
 from app.cli.session import Session
 from app.domain.host import HostStatus, Supervisor
 
@@ -110,14 +111,17 @@ def add(
     body = {"name": name, "address": address, "user": user or _me(), **fields}
     if host_key is not None:
         body["host_key"] = _key(host_key)
-    made = here.api.post(path("hosts"), body)
-    if here.output.json_mode:
-        here.output.json(made)
+    _say_added(here.output, here.api.post(path("hosts"), body))
+
+
+def _say_added(output: Output, made: dict[str, Any]) -> None:
+    if output.json_mode:
+        output.json(made)
         return
-    here.output.line(f"Added host {made['name']} ({made['user']}@{made['address']}).")
+    output.line(f"Added host {made['name']} ({made['user']}@{made['address']}).")
     if not made.get("enrolled"):
-        here.output.line(f"  next     liftlock hosts enroll {made['name']}")
-    here.output.line("  allow    liftlock identity show   (the line for its authorized_keys)")
+        output.line(f"  next     liftlock hosts enroll {made['name']}")
+    output.line("  allow    liftlock identity show   (the line for its authorized_keys)")
 
 
 @app.verb("list")

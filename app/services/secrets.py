@@ -6,18 +6,21 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
-from app.domain.recipe import Recipe
-from app.errors import Conflict
+from app.domain.recipe import DEPLOY_KEY, Recipe, name_problem
+from app.errors import Conflict, Invalid
 from app.gateways.vault import Vault
 from app.models import Instance
 from app.store.database import Database
 
-#: The secret that holds the private key for the instance's repository.
-DEPLOY_KEY = "DEPLOY_KEY"
-
 
 async def put(db: Database, vault: Vault, *, instance: str, name: str, value: str) -> datetime:
-    """Set or replace one; when it was done. The value is not readable again through the API."""
+    """Set or replace one; when it was done. The value is not readable again through the API.
+
+    Raises Invalid for a name that scripts cannot see.
+    """
+    problem = None if name == DEPLOY_KEY else name_problem(name)
+    if problem:
+        raise Invalid(f"The secret cannot have this name: {problem}.")
     async with db.transaction() as session:
         row = await store.instances.get(session, instance)
         return await _seal(session, vault, row, name, value)

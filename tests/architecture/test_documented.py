@@ -1,6 +1,7 @@
 """What a user can set, meet or read is explained, and nothing is explained that is gone."""
 
 import ast
+import importlib
 import re
 import tomllib
 
@@ -94,6 +95,17 @@ def test_every_make_target_says_what_it_does():
     targets = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE).group(1).split()
     silent = [name for name in targets if not re.search(rf"^{name}:.*## \w", text, re.MULTILINE)]
     assert not silent
+
+
+def test_the_functions_that_the_architecture_names_exist():
+    named = re.findall(r"\b(services|store)\.(\w+)\.(\w+)", source.read("ARCHITECTURE.md"))
+    assert named
+    gone = [
+        f"{room}.{module}.{name}"
+        for room, module, name in named
+        if not hasattr(importlib.import_module(f"app.{room}.{module}"), name)
+    ]
+    assert not gone
 
 
 def commands(group, before=""):
