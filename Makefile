@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean
@@ -56,8 +58,9 @@ migration: setup ## draft a migration: make migration m="what changes"
 	$(BIN)/alembic revision --autogenerate -m "$(m)"
 
 lock: ## choose the newest versions again (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" --upgrade -o requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --upgrade -o requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+	echo hatchling | $(COMPILE) --constraint requirements.lock -o deploy/build.lock -
 
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

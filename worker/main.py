@@ -55,5 +55,8 @@ class WorkerSettings:
     #: Far beyond any job: arq must neither end one nor start it a second time.
     job_timeout = timedelta(days=7)
     poll_delay = 0.1
+    #: `arq --check` asks for this; a key of its own for each machine.
+    health_check_interval = 10
+    health_check_key = f"arq:health:{socket.gethostname()}"
     job_serializer = staticmethod(serialize)
     job_deserializer = staticmethod(deserialize)

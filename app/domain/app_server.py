@@ -50,11 +50,6 @@ class WrongState(Exception):
         self.wanted = wanted
 
 
-def sources_of(wanted: AppServerStatus) -> frozenset[AppServerStatus]:
-    """The states from which `wanted` may be reached."""
-    return frozenset(source for source, target in TRANSITIONS if target is wanted)
-
-
 def check_transition(current: AppServerStatus, wanted: AppServerStatus) -> None:
     """Raise WrongState unless the move is in the table."""
     if (current, wanted) not in TRANSITIONS:

@@ -80,9 +80,9 @@ def links_to(shell: str, folder: Path) -> str:
 
 @asynccontextmanager
 async def running_server(
-    folder: Path, *, shell: str = "sh", name: str = "demo"
+    folder: Path, *, shell: str = "sh", name: str = "demo", noise: str = ""
 ) -> AsyncIterator[SshServer]:
-    """On a free port of this machine, until the end of the block."""
+    """On a free port, until the end of the block; `noise` is what the login shell runs first."""
     home = folder / "home"
     home.mkdir(parents=True)
     path = links_to(shell, folder / "bin")
@@ -103,7 +103,8 @@ async def running_server(
 
     async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
         server.commands.append(process.command or "")
-        await _run(process, home, {"HOME": str(home), "PATH": path})
+        command = f"{noise} {process.command}"
+        await _run(process, command, home, {"HOME": str(home), "PATH": path})
 
     listener = await asyncssh.listen(
         "127.0.0.1",
@@ -124,12 +125,15 @@ async def running_server(
 
 
 async def _run(
-    process: asyncssh.SSHServerProcess[bytes], home: Path, environment: dict[str, str]
+    process: asyncssh.SSHServerProcess[bytes],
+    command: str,
+    home: Path,
+    environment: dict[str, str],
 ) -> None:
     local = await asyncio.create_subprocess_exec(
         shutil.which("sh", path=environment["PATH"]) or "sh",
         "-c",
-        process.command or "",
+        command,
         cwd=home,
         env=environment,
         stdin=asyncio.subprocess.PIPE,

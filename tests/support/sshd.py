@@ -1,6 +1,7 @@
 """A real OpenSSH server, run as this user on a free port, with a folder of its own as HOME."""
 
 import asyncio
+import contextlib
 import getpass
 import os
 import shutil
@@ -37,8 +38,9 @@ class Sshd(Machine):
         for child in _children(self.pid):
             # Below the privileged process of a session another one moves the bytes.
             for process in (*_children(child), child):
-                if Path(f"/proc/{process}/comm").read_text().strip() == "sshd":
-                    os.kill(process, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{process}/comm").read_text().strip() == "sshd":
+                        os.kill(process, signal.SIGKILL)
 
 
 def _children(parent: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
 
 import asyncssh
 
@@ -11,7 +10,7 @@ from worker.remote.errors import HostUnreachable, RemoteError
 from worker.remote.host import Address
 
 #: Seconds before the second, third and fourth attempt, give or take a half.
-_PAUSES = (0.5, 1.5, 4.0)
+PAUSES = (0.5, 1.5, 4.0)
 #: OpenSSH allows ten sessions on a connection; two stay free to end the others.
 _CHANNELS = 8
 _SPARE = 2
@@ -25,7 +24,6 @@ class Link:
         *,
         jump: "Link | None",
         gate: asyncio.Semaphore,
-        pauses: Sequence[float] = _PAUSES,
     ) -> None:
         self.address = address
         #: For steps and probes, which may take long.
@@ -35,7 +33,6 @@ class Link:
         self._identities = identities
         self._jump = jump
         self._gate = gate
-        self._pauses = pauses
         self._lock = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
 
@@ -56,7 +53,7 @@ class Link:
             await self._connection.wait_closed()
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
-        for pause in self._pauses:
+        for pause in PAUSES:
             try:
                 return await self._attempt()
             except RemoteError as error:
@@ -66,7 +63,7 @@ class Link:
         try:
             return await self._attempt()
         except HostUnreachable as error:
-            tries = len(self._pauses) + 1
+            tries = len(PAUSES) + 1
             raise HostUnreachable(
                 f"{error.detail} Tried {tries} times.", hint=error.hint
             ) from error

@@ -108,7 +108,8 @@ ll_run() {
   fi
   ll_prepare
   # By `env`, because this process's own children must not carry the mark: a kill would hit them.
-  ll_detach "$ll_dir/trouble" env "LIFTLOCK_STEP=$ll_step" \
+  # The folder is the mark; the name alone may exist below another base folder too.
+  ll_detach "$ll_dir/trouble" env "LIFTLOCK_STEP=$ll_step" "LIFTLOCK_STEP_DIR=$ll_dir" \
     sh "$ll_self" _step "$ll_step" "$ll_cwd"
   ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
   ll_say STARTED
@@ -270,7 +271,7 @@ ll_stream_tail() {
 }
 
 ll_kill() {
-  if ! ll_end "$ll_dir/pid" "LIFTLOCK_STEP=$ll_step" 5; then
+  if ! ll_end "$ll_dir/pid" "LIFTLOCK_STEP_DIR=$ll_dir" 5; then
     ll_say SURVIVORS "$ll_left"
     return
   fi
@@ -328,7 +329,7 @@ ll_serve() {
 ll_launch() {
   ! ll_alive "$1/pid" || return 0
   rm -f "$1/pid" || exit
-  unset LIFTLOCK_STEP
+  unset LIFTLOCK_STEP LIFTLOCK_STEP_DIR
   ll_detach "$1/log" env "LIFTLOCK_SERVICE=$1" sh "$ll_self" _serve "$1"
   ll_mark=liftlock
   ll_await_pid "$1/pid" "$1/log"

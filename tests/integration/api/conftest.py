@@ -4,10 +4,10 @@ import contextlib
 
 import httpx
 import pytest
+
 from app import services
 from app.domain.scope import Scope
 from app.main import create_app
-
 from tests.support import factories
 
 HOST = {"name": "alpha", "address": "127.0.0.1", "user": "deploy", "host_key": factories.HOST_KEY}

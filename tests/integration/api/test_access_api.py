@@ -2,12 +2,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from app import services
 from app.api.route import Route
 from app.domain.scope import Scope
 from app.main import create_app
 from app.models import Token
-
 from tests.support.problems import check_problem
 
 PUBLIC = {"/healthz", "/readyz"}

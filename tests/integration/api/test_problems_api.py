@@ -1,11 +1,11 @@
 import json
 
 import pytest
+from httpx import ASGITransport, AsyncClient
+
 from app.gateways.queue import JobQueue
 from app.main import create_app
 from app.store.database import Database
-from httpx import ASGITransport, AsyncClient
-
 from tests.integration.api.conftest import HOST
 from tests.support.problems import check_problem, pointers
 

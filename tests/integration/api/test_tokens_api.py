@@ -1,8 +1,8 @@
 import re
 
-from app.models import Token
 from sqlmodel import select
 
+from app.models import Token
 from tests.support.problems import check_problem, pointers
 
 
