@@ -150,6 +150,29 @@ def test_the_guestbook_is_served_with_its_static_files(stack, machine, tmp_path)
     assert site.status_code == 200
     stylesheet = next(part for part in site.text.split('"') if part.endswith(".css"))
     assert httpx.get(str(site.url.join(stylesheet)), trust_env=False).status_code == 200
+    newer = stack.run(instance=name, revision="v2", seconds=300)
+    assert (newer["status"], newer["error"]["code"]) == ("failed", "needs-upgrade")
+    assert newer["app_server"]["status"] == "failed"
+    assert page(job).status_code == 200
+
+
+def test_a_host_is_enrolled_by_comparing_its_fingerprint(stack, machine, instance):
+    name = f"new-{secrets.token_hex(3)}"
+    host = {"name": name, "address": "127.0.0.1", "port": machine.port, "user": machine.user}
+    with stack.api as api:
+        assert api.post("/v1/hosts", json=host).status_code == 201
+        refused = api.post("/v1/jobs", json={"kind": "provision", "instance": instance(host=name)})
+        assert (refused.status_code, refused.json()["code"]) == (409, "host-key-missing")
+        asked = api.post(f"/v1/hosts/{name}/enroll", json={})
+        assert asked.status_code == 202
+    assert stack.finished(asked.json())["status"] == "succeeded"
+    with stack.api as api:
+        shown = api.get(f"/v1/hosts/{name}").json()
+        assert shown["enrolled"] is False
+        confirm = {"fingerprint": shown["pending_fingerprint"]}
+        confirmed = api.post(f"/v1/hosts/{name}/enroll", json=confirm)
+        assert confirmed.status_code == 200
+    assert confirmed.json()["host_key"] == machine.host_key
 
 
 @pytest.mark.sshd

@@ -63,7 +63,10 @@ class _Owner(asyncssh.SSHServer):
         self._server.connections.discard(self._connection)
 
     def connection_requested(self, *target: object) -> bool:
-        return self._server.forwarding
+        if not self._server.forwarding:
+            prohibited = asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
+            raise asyncssh.ChannelOpenError(prohibited, "administratively prohibited")
+        return True
 
 
 def links_to(shell: str, folder: Path) -> str:

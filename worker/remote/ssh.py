@@ -26,6 +26,9 @@ _CIPHERS = (
 )
 
 
+_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+
+
 class _Client(asyncssh.SSHClient):
     """Remembers the key of a host that is not trusted, for the message."""
 
@@ -80,6 +83,8 @@ def _options(address: Address, identities: list[asyncssh.SSHKey]) -> dict[str, A
         "username": address.user,
         "client_keys": identities,
         "known_hosts": ([pinned], [], []),
+        # The pinned kind first; a host that has lost it shows what it has, for the message.
+        "server_host_key_algs": [name.decode() for name in pinned.sig_algorithms] + list(_KINDS),
         "preferred_auth": "publickey",
         "agent_path": None,
         "agent_forwarding": False,
