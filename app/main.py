@@ -89,11 +89,9 @@ def serve(settings: Settings) -> None:
     try:
         vault = Vault(settings.key())
         asyncio.run(_prepare(settings, vault))
-        db, queue = _database(settings), JobQueue.connect(settings.redis_url.get_secret_value())
+        db, queue = _database(settings), _queue(settings)
     except BadSetting as error:
         raise CannotStart(str(error)) from error
-    except ValueError:
-        raise CannotStart("LIFTLOCK_REDIS_URL is no redis:// or unix:// address.") from None
     listener = _listen(settings.host, settings.port)
     log.info("api.listening", address=f"http://{settings.host}:{listener.getsockname()[1]}")
     config = uvicorn.Config(
@@ -132,6 +130,9 @@ async def _prepare(settings: Settings, vault: Vault) -> None:
     db = _database(settings, pool_size=1)
     try:
         await prepare(db, vault)
+    except CannotStart as error:
+        at = urlsplit(settings.database_url.get_secret_value())
+        raise CannotStart(f"database {at.hostname or ''}{at.path}: {error}") from error
     finally:
         await db.close()
 
@@ -140,7 +141,17 @@ def _database(settings: Settings, *, pool_size: int = 8) -> Database:
     url = settings.database_url.get_secret_value()
     if urlsplit(url).scheme != "postgresql+asyncpg":
         raise BadSetting("LIFTLOCK_DATABASE_URL must begin with postgresql+asyncpg://")
-    return Database(url, role="api", pool_size=pool_size)
+    try:
+        return Database(url, role="api", pool_size=pool_size)
+    except ValueError:
+        raise BadSetting("LIFTLOCK_DATABASE_URL is no address; is its port a number?") from None
+
+
+def _queue(settings: Settings) -> JobQueue:
+    try:
+        return JobQueue.connect(settings.redis_url.get_secret_value())
+    except ValueError:
+        raise BadSetting("LIFTLOCK_REDIS_URL is no redis:// or unix:// address.") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

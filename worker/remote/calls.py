@@ -1,5 +1,7 @@
 """Short calls of the runner: upload, kill, clean. Each can be repeated without harm."""
 
+import asyncio
+
 from worker.remote import runner
 from worker.remote.conversation import Conversation, Interrupted, NotUploaded, collect, failed
 from worker.remote.errors import ConnectionLost
@@ -29,7 +31,7 @@ async def clean(link: Link, name: str) -> None:
 
 async def _call(link: Link, *words: str) -> Answer:
     trouble = ""
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         mark = runner.new_mark()
         line = runner.command_line(link.address, *words)
         try:
@@ -38,6 +40,7 @@ async def _call(link: Link, *words: str) -> Answer:
             await upload(link)
         except Interrupted as error:
             trouble = str(error)
+            await asyncio.sleep(0.5 * attempt)
     raise ConnectionLost(
         f"`{' '.join(words)}` on host {link.address} was cut off {_TRIES} times: {trouble}.",
         hint="Look at the connection and at sshd's log on the host, then repeat.",

@@ -6,7 +6,7 @@ from typing import Self
 
 import asyncssh
 
-from worker.remote.errors import RunnerFailed
+from worker.remote.errors import HostUnreachable, RunnerFailed
 from worker.remote.host import Address
 from worker.remote.runner import NOT_UPLOADED, Answer, Answers
 
@@ -17,6 +17,10 @@ _FULL_BELOW_KB = 64
 
 class Interrupted(Exception):
     """The channel ended before the runner had said everything: the outcome is unknown."""
+
+
+class NoSession(Interrupted):
+    """The server opens no further session on this connection just now."""
 
 
 class NotUploaded(Exception):
@@ -43,6 +47,8 @@ class Conversation:
             )
             self._process.stdin.write(self._stdin)
             self._process.stdin.write_eof()
+        except asyncssh.ChannelOpenError as error:
+            raise NoSession(error.reason) from error
         except (OSError, asyncssh.Error) as error:
             raise Interrupted(str(error)) from error
         return self
@@ -93,6 +99,14 @@ def _silent(address: Address, status: int, noise: bytes) -> RunnerFailed:
     return RunnerFailed(
         f"The runner did not start on host {address}: exit code {status}, it said: {said}",
         hint=hint,
+    )
+
+
+def no_session(address: Address) -> HostUnreachable:
+    return HostUnreachable(
+        f"The SSH server of host {address} opens no further session on its connection.",
+        hint=f"Let it have ten: set MaxSessions 10 in sshd_config on {address.host}, then "
+        "sudo systemctl reload ssh",
     )
 
 

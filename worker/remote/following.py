@@ -1,6 +1,7 @@
 """One step on one host: started once, followed across lost connections, ended in time."""
 
 import asyncio
+import contextlib
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,14 @@ from dataclasses import dataclass
 import asyncssh
 
 from worker.remote import calls, runner
-from worker.remote.conversation import Conversation, Interrupted, NotUploaded, failed
+from worker.remote.conversation import (
+    Conversation,
+    Interrupted,
+    NoSession,
+    NotUploaded,
+    failed,
+    no_session,
+)
 from worker.remote.errors import ConnectionLost, HostUnreachable, RemoteError, StepTimeout
 from worker.remote.host import Output
 from worker.remote.link import Link
@@ -24,6 +32,10 @@ class Patience:
     away: float = 60.0  # seconds without any answer
     answer: float = 60.0  # seconds for the first word of the runner
     last_words: float = 5.0  # seconds for the output of a step that was killed
+
+
+class _TimeIsUp(Exception):
+    """The step has run for as long as it may."""
 
 
 class Following:
@@ -52,28 +64,33 @@ class Following:
         self._deadline: float | None = None  # known since the step's first answer
         self._report: bytearray | None = None
         self._exit: int | None = None
-        self._survivors: str | None = None  # known since it was killed
 
     async def exit_code(self) -> int:
         """Raises StepTimeout when it had to be killed, ConnectionLost when nobody knows."""
-        losses = 0
-        while self._exit is None and self._survivors is None:
-            try:
-                await self._converse(await self._link.connection())
-            except NotUploaded:
-                await calls.upload(self._link)
-            except (Interrupted, HostUnreachable) as error:
-                losses += 1
-                if losses == 1 and isinstance(error, HostUnreachable):
-                    raise  # nothing was sent yet
-                self._give_up(losses, error)
-                await asyncio.sleep(min(0.1 * losses, 1.0))
-        if self._survivors is not None:
-            raise self._timed_out(self._survivors)
+        try:
+            await self._follow()
+        except _TimeIsUp:
+            raise await self._kill() from None
         if self._exit is None:
             raise AssertionError
         await self._show(b"", final=True)
         return self._exit
+
+    async def _follow(self) -> None:
+        """Until the step's end is known, over as many connections as it takes."""
+        losses = 0
+        while self._exit is None:
+            try:
+                await self._converse(await self._link.connection())
+            except (Interrupted, NotUploaded, HostUnreachable) as error:
+                losses += 1
+                if losses == 1 and isinstance(error, HostUnreachable):
+                    raise  # nothing was sent yet
+                self._give_up(losses, error)
+                if isinstance(error, NotUploaded):
+                    await calls.upload(self._link)
+                else:
+                    await asyncio.sleep(min(0.1 * losses, 1.0))
 
     async def _converse(self, connection: asyncssh.SSHClientConnection) -> None:
         """One channel: until the step's end, or until the channel breaks."""
@@ -95,26 +112,30 @@ class Following:
                 raise failed(self._link.address, bytes(self._report))
             if not answered:
                 raise await conversation.explain_silence(self._link.address)
-            if self._exit is None and self._survivors is None:
+            if self._exit is None:
                 raise Interrupted("the channel closed before the step's end")
 
     async def _read(self, conversation: Conversation, *, answered: bool) -> list[Answer | bytes]:
-        """The next pieces; kills the step when its time is up, and then waits for last words."""
         until = self._deadline if answered else _now() + self._patience.answer
         try:
             async with asyncio.timeout_at(until):
                 return await conversation.read()
         except TimeoutError:
-            if not answered:
-                raise Interrupted("the runner does not answer") from None
-        if self._survivors is not None:
-            return []
+            if answered:
+                raise _TimeIsUp from None
+            raise Interrupted("the runner does not answer") from None
+
+    async def _kill(self) -> StepTimeout:
+        """End the step and show its last words; the error says whether anything is left of it."""
         try:
-            self._survivors = await calls.kill(self._link, self._name)
+            survivors = await calls.kill(self._link, self._name)
         except RemoteError as error:
-            self._survivors = f"unknown ({error.detail})"
+            survivors = f"unknown ({error.detail})"
         self._deadline = _now() + self._patience.last_words
-        return await self._read(conversation, answered=True)
+        with contextlib.suppress(_TimeIsUp, RemoteError):
+            await self._follow()
+        await self._show(b"", final=True)
+        return self._timed_out(survivors)
 
     async def _take(self, piece: Answer | bytes) -> None:
         self._heard = _now()
@@ -147,8 +168,11 @@ class Following:
 
     def _give_up(self, losses: int, error: Exception) -> None:
         away = _now() - self._heard
-        if losses <= self._patience.losses and away <= self._patience.away:
+        full = isinstance(error, NoSession)
+        if away <= self._patience.away and (full or losses <= self._patience.losses):
             return
+        if full and not self._started:
+            raise no_session(self._link.address) from error
         raise ConnectionLost(
             f"The connection to host {self._link.address} was lost while step {self._name} ran, "
             f"{losses} times, the last answer came {away:.0f} s ago: {error}. How the step ended "

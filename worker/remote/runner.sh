@@ -38,10 +38,13 @@ ll_fail() {
   ll_say FAILED
   printf 'base=%s\npath=%s\nat=%s\nuser=%s\n' "$ll_base" "$1" "$ll_at" "$(id -un 2>/dev/null || id -u)"
   printf 'found=%s\n' "$(LC_ALL=C ls -ld "$ll_at" 2>&1)"
-  printf 'free_kb=%s\n' "$(LC_ALL=C df -Pk "$ll_at" 2>/dev/null |
-    { read -r _; read -r _ _ _ ll_free _ && echo "$ll_free"; })"
+  printf 'free_kb=%s\n' "$(ll_free_kb "$ll_at")"
   printf 'said=%s\n' "$2"
   exit 1
+}
+
+ll_free_kb() {
+  LC_ALL=C df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ ll_free _ && echo "$ll_free"; }
 }
 
 ll_complain() {
@@ -260,7 +263,15 @@ ll_stream() {
   done
   ll_stream_tail "$1"
   read -r ll_rc <"$ll_dir/rc"
+  [ "$ll_rc" -eq 0 ] || ll_mention_full_disk
   ll_say EXIT "$ll_rc"
+}
+
+# A full disk swallows the very words that would say so.
+ll_mention_full_disk() {
+  ll_room=$(ll_free_kb "$ll_dir")
+  [ "${ll_room:-64}" -ge 64 ] ||
+    printf 'liftlock runner: No space left on device: %s KB are free in %s\n' "$ll_room" "$ll_base"
 }
 
 ll_stream_tail() {

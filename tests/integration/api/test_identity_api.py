@@ -105,7 +105,7 @@ def unusable():
         "locked with a passphrase": LOCKED,
         "damaged": whole[:60] + whole[80:],
         "this RSA key has 1024 bits": text_of(rsa.generate_private_key(65537, 1024)),
-        "or of an unknown type": text_of(dsa.generate_private_key(1024)),
+        "use an ed25519, ECDSA or RSA key": text_of(dsa.generate_private_key(1024)),
     }
 
 

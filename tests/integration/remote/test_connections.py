@@ -16,6 +16,7 @@ from worker.remote.errors import (
     HostKeyMissing,
     HostUnreachable,
     RunnerFailed,
+    StepTimeout,
 )
 from worker.remote.hosts import Hosts
 from worker.steps.step import Command
@@ -221,7 +222,16 @@ async def test_a_noisy_bashrc_does_not_disturb(tmp_path, connect, output):
 
 @pytest.mark.sshd
 async def test_a_server_with_few_sessions_is_enough(tmp_path, connect, output):
-    async with running_sshd(tmp_path / "machine", extra="MaxSessions 2") as sshd:
+    async with running_sshd(tmp_path / "machine", extra="MaxSessions 1") as sshd:
         host = connect(sshd)
         codes = await asyncio.gather(*(_run(host, output, name=f"j-{n}") for n in range(4)))
     assert codes == [0] * 4
+
+
+@pytest.mark.sshd
+async def test_a_step_is_killed_even_over_the_only_session(tmp_path, connect, output):
+    async with running_sshd(tmp_path / "machine", extra="MaxSessions 1") as sshd:
+        step = Command("echo begin; sleep 60", timeout=0.5)
+        with pytest.raises(StepTimeout, match="It was killed"):
+            await connect(sshd).run(step, name="j-1", secrets={}, output=output)
+    assert str(output).startswith("begin\n")
