@@ -132,7 +132,9 @@ async def _prepare(settings: Settings, vault: Vault) -> None:
         await prepare(db, vault)
     except CannotStart as error:
         at = urlsplit(settings.database_url.get_secret_value())
-        raise CannotStart(f"database {at.hostname or ''}{at.path}: {error}") from error
+        raise CannotStart(
+            f"database {at.hostname or ''}:{at.port or 5432}{at.path}: {error}"
+        ) from error
     finally:
         await db.close()
 

@@ -30,16 +30,18 @@ async def clean(link: Link, name: str) -> None:
 
 
 async def _call(link: Link, *words: str) -> Answer:
-    trouble = ""
+    trouble, missing = "", False
     for attempt in range(_TRIES):
         mark = runner.new_mark()
         line = runner.command_line(link.address, *words)
         try:
+            if missing:
+                await upload(link)
             return await _ask(link, line, f"{mark}\n".encode(), mark=mark)
         except NotUploaded:
-            await upload(link)
+            missing, trouble = True, "the runner disappeared"
         except Interrupted as error:
-            trouble = str(error)
+            missing, trouble = False, str(error)
             await asyncio.sleep(0.5 * attempt)
     raise ConnectionLost(
         f"`{' '.join(words)}` on host {link.address} was cut off {_TRIES} times: {trouble}.",

@@ -1,6 +1,7 @@
 """One call of the runner over one channel: its answers, and what its silence means."""
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -59,8 +60,13 @@ class Conversation:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is not None:
-            self._process.close()
+        if self._process is None:
+            return
+        # The runner follows a silent step without ever writing: closing alone would not end it,
+        # and it would keep one of the server's few sessions.
+        with contextlib.suppress(OSError):
+            self._process.terminate()
+        self._process.close()
 
     async def read(self) -> list[Answer | bytes]:
         """What came next; never empty before the end. Raises Interrupted when the line breaks."""

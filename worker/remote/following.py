@@ -78,19 +78,18 @@ class Following:
 
     async def _follow(self) -> None:
         """Until the step's end is known, over as many connections as it takes."""
-        losses = 0
+        losses, missing = 0, False
         while self._exit is None:
             try:
+                if missing:
+                    await calls.upload(self._link)
                 await self._converse(await self._link.connection())
             except (Interrupted, NotUploaded, HostUnreachable) as error:
-                losses += 1
+                losses, missing = losses + 1, isinstance(error, NotUploaded)
                 if losses == 1 and isinstance(error, HostUnreachable):
                     raise  # nothing was sent yet
                 self._give_up(losses, error)
-                if isinstance(error, NotUploaded):
-                    await calls.upload(self._link)
-                else:
-                    await asyncio.sleep(min(0.1 * losses, 1.0))
+                await asyncio.sleep(0 if missing else min(0.1 * losses, 1.0))
 
     async def _converse(self, connection: asyncssh.SSHClientConnection) -> None:
         """One channel: until the step's end, or until the channel breaks."""
@@ -158,7 +157,7 @@ class Following:
                 self._exit = int(answer.rest)
             case "FAILED":
                 self._report = bytearray()
-            case "LOST" | "MISSING" if self._survivors is None:  # else it was us who killed it
+            case "LOST" | "MISSING":
                 raise self._vanished(answer)
 
     async def _show(self, data: bytes, *, final: bool = False) -> None:

@@ -96,16 +96,14 @@ ll_prepare() {
   ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) || ll_fail "$ll_base/$ll_cwd" "$ll_said"
   ll_said=$(mkdir -p "$ll_base/steps" 2>&1 && umask 077 && mkdir -p "$ll_dir" 2>&1) ||
     ll_fail "$ll_dir" "$ll_said"
-  # The exit code's room on the disk is taken now, so that a full disk cannot swallow it.
-  ll_said=$({
-    printf '%s\n' "$ll_script" >"$ll_dir/cmd" && : >"$ll_dir/log" &&
-      printf '   \n' >"$ll_dir/rc.new"
-  } 2>&1) || ll_fail "$ll_dir/cmd" "$ll_said"
+  # Under a name of its own: another runner may be starting the same step.
+  ll_said=$({ printf '%s\n' "$ll_script" >"$ll_dir/cmd.$$"; } 2>&1) ||
+    ll_fail "$ll_dir/cmd" "$ll_said"
 }
 
 ll_run() {
   ll_read_step || ll_complain "the step did not arrive complete"
-  if [ -e "$ll_dir/pid" ] || [ -e "$ll_dir/rc" ]; then
+  if [ -e "$ll_dir/pid" ]; then
     ll_follow 0
     return
   fi
@@ -113,7 +111,7 @@ ll_run() {
   # By `env`, because this process's own children must not carry the mark: a kill would hit them.
   # The folder is the mark; the name alone may exist below another base folder too.
   ll_detach "$ll_dir/trouble" env "LIFTLOCK_STEP=$ll_step" "LIFTLOCK_STEP_DIR=$ll_dir" \
-    sh "$ll_self" _step "$ll_step" "$ll_cwd"
+    sh "$ll_self" _step "$ll_step" "$ll_cwd" "$ll_dir/cmd.$$"
   ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
   ll_say STARTED
   ll_stream 0
@@ -135,10 +133,14 @@ ll_await_pid() {
 ll_step() {
   ll_step=$1 ll_dir=$ll_base/steps/$1
   # Created once, ever: two runners that start the same step cannot both get past this line.
-  (set -C && : >"$ll_dir/pid") 2>/dev/null || exit 0
+  if ! (set -C && : >"$ll_dir/pid") 2>/dev/null; then
+    rm -f "$3"
+    exit
+  fi
   trap : TERM HUP INT
-  ll_sign "$ll_dir/pid" || exit
-  cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" || exit
+  # The exit code's room on the disk is taken now, so that a full disk cannot swallow it.
+  mv "$3" "$ll_dir/cmd" && : >"$ll_dir/log" && printf '   \n' >"$ll_dir/rc.new" &&
+    ll_sign "$ll_dir/pid" && cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" || exit
   # Opened for both ways first, or opening for one way would wait for the other end.
   # shellcheck disable=SC2094
   exec 3<>"$ll_dir/pipe" 4<"$ll_dir/pipe" 5>"$ll_dir/pipe" 3>&-
@@ -384,7 +386,7 @@ case $ll_verb in
   launch) ll_launch "$1" ;;
   alive) ll_alive "$1/pid" ;;
   stop) ll_stop "$1" "$2" ;;
-  _step) ll_step "$1" "$2" ;;
+  _step) ll_step "$@" ;;
   _serve) ll_sign "$1/pid" && ll_serve "$1" ;;
   *) ll_complain "no such verb: $ll_verb" ;;
 esac
