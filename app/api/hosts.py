@@ -136,12 +136,14 @@ async def create_host(body: HostSpec, response: Response, here: Here) -> Host:
 
 @router.get("/hosts", dependencies=READ)
 async def list_hosts(cursor: Paged, here: Here) -> Page[Host]:
+    """Oldest first."""
     found = await services.hosts.list_page(here.db, after=cursor.after, limit=cursor.limit)
     return cursor.page(found, lambda view: view.host, Host.of)
 
 
 @router.get("/hosts/{ref}", responses=problems(404), dependencies=READ)
 async def get_host(ref: Ref, response: Response, here: Here) -> Host:
+    """By name or id, with its fingerprints; the ETag is what a change needs in If-Match."""
     view = await services.hosts.get(here.db, ref)
     set_etag(response, view.host.version)
     return Host.of(view)

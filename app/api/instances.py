@@ -169,12 +169,14 @@ async def create_instance(body: InstanceSpec, response: Response, here: Here) ->
 
 @router.get("/instances", dependencies=READ)
 async def list_instances(cursor: Paged, here: Here) -> Page[Instance]:
+    """Oldest first."""
     found = await services.instances.list_page(here.db, after=cursor.after, limit=cursor.limit)
     return cursor.page(found, lambda view: view.instance, Instance.of)
 
 
 @router.get("/instances/{ref}", responses=problems(404), dependencies=READ)
 async def get_instance(ref: Ref, response: Response, here: Here) -> Instance:
+    """By name or id; the ETag is what a change needs in If-Match."""
     view = await services.instances.get(here.db, ref)
     set_etag(response, view.instance.version)
     return Instance.of(view)
@@ -228,4 +230,5 @@ async def put_secret(ref: Ref, name: SecretName, body: SecretValue, here: Here) 
     "/instances/{ref}/secrets/{name}", status_code=204, responses=problems(404), dependencies=DEPLOY
 )
 async def delete_secret(ref: Ref, name: SecretName, here: Here) -> None:
+    """The running app servers keep the value they were started with."""
     await services.secrets.delete(here.db, instance=ref, name=name)

@@ -164,6 +164,7 @@ async def list_jobs(
 
 @router.get("/jobs/{job_id}", responses=problems(404), dependencies=READ)
 async def get_job(job_id: Id, here: Here) -> JobBody:
+    """The job as it stands: status, progress, who is in the way, and the error when it failed."""
     return JobBody.of(await services.jobs.get(here.db, job_id))
 
 

@@ -130,6 +130,7 @@ async def list_recipe_versions(name: RecipeName, cursor: Paged, here: Here) -> P
 
 @router.get("/recipes/{name}/versions/{version}", responses=problems(404), dependencies=READ)
 async def get_recipe_version(name: RecipeName, version: RecipeVersion, here: Here) -> Recipe:
+    """One version, which never changes."""
     return Recipe.of(await services.recipes.get(here.db, name, version))
 
 

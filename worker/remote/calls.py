@@ -37,11 +37,12 @@ async def _call(link: Link, *words: str) -> Answer:
         try:
             if missing:
                 await upload(link)
+                missing = False
             return await _ask(link, line, f"{mark}\n".encode(), mark=mark)
         except NotUploaded:
             missing, trouble = True, "the runner disappeared"
         except Interrupted as error:
-            missing, trouble = False, str(error)
+            trouble = str(error)
             await asyncio.sleep(0.5 * attempt)
     raise ConnectionLost(
         f"`{' '.join(words)}` on host {link.address} was cut off {_TRIES} times: {trouble}.",

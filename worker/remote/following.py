@@ -83,13 +83,15 @@ class Following:
             try:
                 if missing:
                     await calls.upload(self._link)
+                    missing = False
                 await self._converse(await self._link.connection())
             except (Interrupted, NotUploaded, HostUnreachable) as error:
-                losses, missing = losses + 1, isinstance(error, NotUploaded)
+                losses += 1
+                missing = missing or isinstance(error, NotUploaded)
                 if losses == 1 and isinstance(error, HostUnreachable):
                     raise  # nothing was sent yet
                 self._give_up(losses, error)
-                await asyncio.sleep(0 if missing else min(0.1 * losses, 1.0))
+                await asyncio.sleep(min(0.1 * (losses - 1), 1.0))
 
     async def _converse(self, connection: asyncssh.SSHClientConnection) -> None:
         """One channel: until the step's end, or until the channel breaks."""

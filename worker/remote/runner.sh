@@ -139,8 +139,11 @@ ll_step() {
   fi
   trap : TERM HUP INT
   # The exit code's room on the disk is taken now, so that a full disk cannot swallow it.
-  mv "$3" "$ll_dir/cmd" && : >"$ll_dir/log" && printf '   \n' >"$ll_dir/rc.new" &&
-    ll_sign "$ll_dir/pid" && cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" || exit
+  if ! { mv "$3" "$ll_dir/cmd" && : >"$ll_dir/log" && printf '   \n' >"$ll_dir/rc.new" &&
+    cd "$ll_base/$2" && mkfifo "$ll_dir/pipe" && ll_sign "$ll_dir/pid"; }; then
+    rm -f "$ll_dir/pid" "$ll_dir/pipe"
+    exit 1
+  fi
   # Opened for both ways first, or opening for one way would wait for the other end.
   # shellcheck disable=SC2094
   exec 3<>"$ll_dir/pipe" 4<"$ll_dir/pipe" 5>"$ll_dir/pipe" 3>&-

@@ -11,16 +11,17 @@ from tests.support.problems import check_problem, pointers
 PEM = serialization.Encoding.PEM
 OPENSSH = serialization.PrivateFormat.OpenSSH
 
+NOUN = "OPENSSH PRIVATE KEY"
 #: Made for this test, with a passphrase that nobody needs to know.
-LOCKED = """\
------BEGIN OPENSSH PRIVATE KEY-----
+LOCKED = f"""\
+-----BEGIN {NOUN}-----
 b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBm9vdNoS
 j4zLNQ/2hDTvRqAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIINC/Lgtsd+ge4d2
 dwuoAXWP4TWkSDrrEbomGTHuYESHAAAAkD+4jK7bYIrJvhh3C0nTadmHY6lzQLQ7dN3Mbx
 ByurqmoKkpMmKIJfwZWaQekrg1QKeJ8UQzMhsjlgUnLePHmudLW2RtwjGSSeSsK5fD8lu4
 cler/fHjb4FwdoDXlG1kA12BvSlvkw3SXd7fKfRLlpKhyYfzrw8RxixCx8cGx8ZJ3RBJdv
 KgQ5CV4PfD/H6tUA==
------END OPENSSH PRIVATE KEY-----
+-----END {NOUN}-----
 """
 
 
