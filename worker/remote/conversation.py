@@ -1,7 +1,6 @@
 """One call of the runner over one channel: its answers, and what its silence means."""
 
 import asyncio
-import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -32,8 +31,16 @@ class Conversation:
     """Use as a context manager; `read` until it answers with an empty list."""
 
     def __init__(
-        self, connection: asyncssh.SSHClientConnection, line: str, stdin: bytes, *, mark: str
+        self,
+        connection: asyncssh.SSHClientConnection,
+        line: str,
+        stdin: bytes,
+        *,
+        mark: str,
+        stay: bool = False,
     ) -> None:
+        """With `stay`, stdin is held open: the runner follows a step for as long as it is."""
+        self._stay = stay
         self._connection = connection
         self._line = line
         self._stdin = stdin
@@ -47,7 +54,8 @@ class Conversation:
                 self._line, encoding=None, stderr=asyncssh.STDOUT
             )
             self._process.stdin.write(self._stdin)
-            self._process.stdin.write_eof()
+            if not self._stay:
+                self._process.stdin.write_eof()
         except asyncssh.ChannelOpenError as error:
             raise NoSession(error.reason) from error
         except (OSError, asyncssh.Error) as error:
@@ -60,13 +68,8 @@ class Conversation:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is None:
-            return
-        # The runner follows a silent step without ever writing: closing alone would not end it,
-        # and it would keep one of the server's few sessions.
-        with contextlib.suppress(OSError):
-            self._process.terminate()
-        self._process.close()
+        if self._process is not None:
+            self._process.close()
 
     async def read(self) -> list[Answer | bytes]:
         """What came next; never empty before the end. Raises Interrupted when the line breaks."""

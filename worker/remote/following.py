@@ -103,7 +103,7 @@ class Following:
             words = ["run", self._name]
             stdin = runner.encode(mark, self._command, self._values)
         line = runner.command_line(self._link.address, *words)
-        async with Conversation(connection, line, stdin, mark=mark) as conversation:
+        async with Conversation(connection, line, stdin, mark=mark, stay=True) as conversation:
             answered = False
             while pieces := await self._read(conversation, answered=answered):
                 answered = True

@@ -104,7 +104,7 @@ ll_await_end() {
 
 # Sleeps a little longer each time; ll_naps is emptied to begin anew.
 ll_nap() {
-  [ -n "${ll_naps:-}" ] || ll_naps='0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
+  [ -n "${ll_naps:-}" ] || ll_naps='0.002 0.002 0.005 0.005 0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
   sleep "${ll_naps%% *}" 2>/dev/null || sleep 1
   ll_naps=${ll_naps#* }
 }

@@ -33,7 +33,7 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
     parts = {"{ref}": "shop", "{job_id}": job["id"], "{name}": "plain", "{version}": "1"}
     asked = 0
     for route in app.routes:
-        if "GET" not in route.methods:
+        if "GET" not in getattr(route, "methods", ()):
             continue
         path = route.path.replace("/hosts/{ref}", "/hosts/alpha")
         for part, value in parts.items():
@@ -114,5 +114,7 @@ async def test_generated_secrets_are_made_when_the_recipe_changes(client, instan
 
 def test_no_route_reads_a_secret():
     app = create_app(None, None, None)
-    reading = [r.path for r in app.routes if "GET" in r.methods and "/secrets/" in r.path]
+    reading = [
+        r.path for r in app.routes if "GET" in getattr(r, "methods", ()) and "/secrets/" in r.path
+    ]
     assert reading == []
