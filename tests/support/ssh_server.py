@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,21 @@ class Machine:
     def step(self, name: str) -> Path:
         return self.base / "steps" / name
 
+    def processes(self, variable: str) -> list[int]:
+        """Those that were started with `NAME=value` in their environment."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if variable.encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found.append(int(process.name))
+        return found
+
+    def sweep(self) -> None:
+        """End what tests left running on it."""
+        for process in self.processes(f"LIFTLOCK_BASE={self.base}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
     async def drop(self) -> None:
         """Break every connection, without a word to the other side."""
         raise NotImplementedError
@@ -45,6 +61,7 @@ class SshServer(Machine):
     forwarding = True
     connections: set[asyncssh.SSHServerConnection]
     commands: list[str]
+    calls: set[asyncio.Task[None] | None]
 
     async def drop(self) -> None:
         for connection in tuple(self.connections):
@@ -102,10 +119,11 @@ async def running_server(
         jump=None,
     )
     server = SshServer(address, home, identity.export_private_key().decode())
-    server.connections, server.commands = set(), []
+    server.connections, server.commands, server.calls = set(), [], set()
 
     async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
         server.commands.append(process.command or "")
+        server.calls.add(asyncio.current_task())
         command = f"{noise} {process.command}"
         await _run(process, command, home, {"HOME": str(home), "PATH": path})
 
@@ -123,8 +141,10 @@ async def running_server(
         yield server
     finally:
         await server.drop()
+        server.sweep()
         listener.close()
         await listener.wait_closed()
+        await asyncio.gather(*filter(None, server.calls), return_exceptions=True)
 
 
 async def _run(
@@ -146,8 +166,8 @@ async def _run(
     assert local.stdin
     assert local.stdout
     assert local.stderr
+    feeding = asyncio.create_task(_pump(process.stdin, local.stdin, close=True))
     pumps = asyncio.gather(
-        _pump(process.stdin, local.stdin, close=True),
         _pump(local.stdout, process.stdout),
         _pump(local.stderr, process.stderr),
     )
@@ -160,10 +180,11 @@ async def _run(
         # Like sshd: the caller's processes end with the connection, detached ones do not.
         with contextlib.suppress(ProcessLookupError):
             local.kill()
-        pumps.cancel()
-        gone.cancel()
-        await asyncio.gather(pumps, gone, return_exceptions=True)
+        for task in (feeding, pumps, gone):
+            task.cancel()
+        await asyncio.gather(feeding, pumps, gone, return_exceptions=True)
         await local.wait()
+        local._transport.close()  # a detached grandchild may hold the pipes
 
 
 async def _pump(source: Any, target: Any, *, close: bool = False) -> None:

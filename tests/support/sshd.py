@@ -35,12 +35,15 @@ class Sshd(Machine):
     pid: int
 
     async def drop(self) -> None:
+        self.signal_sessions(signal.SIGKILL)
+
+    def signal_sessions(self, number: signal.Signals) -> None:
         for child in _children(self.pid):
             # Below the privileged process of a session another one moves the bytes.
             for process in (*_children(child), child):
                 with contextlib.suppress(OSError):
                     if Path(f"/proc/{process}/comm").read_text().strip() == "sshd":
-                        os.kill(process, signal.SIGKILL)
+                        os.kill(process, number)
 
 
 def _children(parent: int) -> list[int]:
@@ -80,6 +83,7 @@ async def running_sshd(folder: Path, *, extra: str = "", name: str = "sshd") -> 
         yield server
     finally:
         await server.drop()
+        server.sweep()
         process.terminate()
         await process.wait()
 

@@ -17,12 +17,12 @@ ll_look() {
 
 # PIDFILE: names this process, so that a later one with the same number is not taken for it.
 ll_sign() {
-  ll_look $$ && printf '%s %s %s %s\n' $$ "$ll_start" "$ll_boot_now" "$(date +%s)" >"$1"
+  ll_look $$ && printf '%s %s %s\n' $$ "$ll_start" "$ll_boot_now" >"$1"
 }
 
 ll_read_pid() {
-  ll_pid='' ll_born='' ll_boot='' ll_since=''
-  { read -r ll_pid ll_born ll_boot ll_since <"$1"; } 2>/dev/null
+  ll_pid='' ll_born='' ll_boot=''
+  { read -r ll_pid ll_born ll_boot <"$1"; } 2>/dev/null
   [ -n "$ll_pid" ]
 }
 
@@ -104,18 +104,27 @@ ll_await_end() {
 
 # Sleeps a little longer each time; ll_naps is emptied to begin anew.
 ll_nap() {
-  [ -n "${ll_naps:-}" ] || ll_naps='0.002 0.002 0.005 0.005 0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
+  [ -n "${ll_naps:-}" ] || ll_naps='0.005 0.005 0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
   sleep "${ll_naps%% *}" 2>/dev/null || sleep 1
   ll_naps=${ll_naps#* }
 }
 
-# OUTPUT COMMAND...: in a session of its own. Without setsid the kill goes by the mark alone.
+# OUTPUT COMMAND...: becomes it, in a session of its own; called in a subshell with the marks, for
+# this process's other children must not carry them: a kill would hit them. Without setsid the
+# kill goes by the marks alone.
 ll_detach() {
   ll_out=$1
   shift
-  if command -v setsid >/dev/null 2>&1; then
-    setsid "$@" </dev/null >>"$ll_out" 2>&1 &
-  else
-    nohup "$@" </dev/null >>"$ll_out" 2>&1 &
-  fi
+  command -v setsid >/dev/null && exec setsid "$@" </dev/null >>"$ll_out" 2>&1
+  exec nohup "$@" </dev/null >>"$ll_out" 2>&1
+}
+
+# PIDFILE TROUBLE: until the started process has signed, which may take about 20 s.
+ll_await_pid() {
+  ll_naps='' ll_n=0
+  until ll_read_pid "$1"; do
+    [ "$ll_n" -lt 110 ] || ll_fail "$1" "nothing was started: $(tail -n 3 "$2" 2>/dev/null)"
+    ll_n=$((ll_n + 1))
+    ll_nap
+  done
 }

@@ -93,9 +93,9 @@ ll_read_step() {
 }
 
 ll_prepare() {
-  ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) || ll_fail "$ll_base/$ll_cwd" "$ll_said"
-  ll_said=$(mkdir -p "$ll_base/steps" 2>&1 && umask 077 && mkdir -p "$ll_dir" 2>&1) ||
-    ll_fail "$ll_dir" "$ll_said"
+  [ -d "$ll_base/$ll_cwd" ] || ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) ||
+    ll_fail "$ll_base/$ll_cwd" "$ll_said"
+  ll_said=$(umask 077 && mkdir -p "$ll_dir" 2>&1) || ll_fail "$ll_dir" "$ll_said"
   # Under a name of its own: another runner may be starting the same step.
   ll_said=$({ printf '%s\n' "$ll_script" >"$ll_dir/cmd.$$"; } 2>&1) ||
     ll_fail "$ll_dir/cmd" "$ll_said"
@@ -108,25 +108,14 @@ ll_run() {
     return
   fi
   ll_prepare
-  # By `env`, because this process's own children must not carry the mark: a kill would hit them.
-  # The folder is the mark; the name alone may exist below another base folder too.
-  ll_detach "$ll_dir/trouble" env "LIFTLOCK_STEP=$ll_step" "LIFTLOCK_STEP_DIR=$ll_dir" \
-    sh "$ll_self" _step "$ll_step" "$ll_cwd" "$ll_dir/cmd.$$"
+  (
+    # The folder is the mark; the name alone may exist below another base folder too.
+    export LIFTLOCK_STEP="$ll_step" LIFTLOCK_STEP_DIR="$ll_dir"
+    ll_detach "$ll_dir/trouble" sh "$ll_self" _step "$ll_step" "$ll_cwd" "$ll_dir/cmd.$$"
+  ) &
   ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
   ll_say STARTED
   ll_stream 0
-}
-
-# PIDFILE TROUBLE: until the started process has signed.
-ll_await_pid() {
-  ll_until=$(($(date +%s) + 20))
-  ll_naps=
-  until ll_read_pid "$1"; do
-    if [ "$(date +%s)" -ge "$ll_until" ]; then
-      ll_fail "$1" "nothing was started: $(tail -n 3 "$2" 2>/dev/null)"
-    fi
-    ll_nap
-  done
 }
 
 # The step's own process, in its own session. TERM is for the script; this one reports its end.
@@ -154,20 +143,24 @@ ll_step() {
   sh -eu "$ll_dir/cmd" >&5 2>&5 4<&- 5>&-
   ll_rc=$?
   exec 5>&-
-  ll_await_keeper
-  ll_seal "$ll_rc"
-  # A process left behind may still write: it must not die of it, nor must anybody wait for it.
-  exec cat <&4 >/dev/null 2>&1
+  if ll_await_keeper; then
+    ll_seal "$ll_rc"
+  else
+    ll_seal "$ll_rc"
+    # A process left behind may still write: it must not die of it, nor must anybody wait for it.
+    exec cat <&4 >/dev/null 2>&1
+  fi
 }
 
-# A process that was left in the background keeps the pipe open; 2 s are enough for the rest.
+# Fails when the pipe is still held open by a process left in the background, 2 s being enough
+# for the rest of the output.
 ll_await_keeper() {
   ll_naps='' ll_n=0
   while ll_look "$ll_keeper" && [ "$ll_state" != Z ]; do
-    if [ "$ll_n" -ge 21 ]; then
+    if [ "$ll_n" -ge 18 ]; then
       kill -s USR1 "$ll_keeper" 2>/dev/null
       wait "$ll_keeper"
-      return
+      return 1
     fi
     ll_nap
     ll_n=$((ll_n + 1))
@@ -183,31 +176,31 @@ ll_keep() {
     ll_room=$((ll_log_limit - ll_size))
     ll_block=65536
     [ "$ll_room" -ge "$ll_block" ] || ll_block=$ll_room
-    ll_copy "$ll_block" $((ll_room / ll_block)) "$ll_dir/log"
-    ll_before=$ll_size
+    ll_copy "$ll_block" $((ll_room / ll_block)) "$ll_dir/log" || return 0
     ll_size=$(wc -c <"$ll_dir/log")
-    [ "$ll_size" -gt "$ll_before" ] || return 0
   done
-  ll_dropped=0 ll_size=0
-  while :; do
-    ll_copy 65536 64 "$ll_dir/more"
-    ll_before=$ll_size
-    ll_size=$(wc -c <"$ll_dir/more")
-    [ "$ll_size" -gt "$ll_before" ] || return 0
-    [ "$ll_size" -ge "$ll_tail_limit" ] || continue
+  ll_dropped=0
+  while ll_copy 65536 64 "$ll_dir/more"; do
+    [ "$(wc -c <"$ll_dir/more")" -ge "$ll_tail_limit" ] || continue
     [ ! -e "$ll_dir/more.old" ] || ll_dropped=$((ll_dropped + $(wc -c <"$ll_dir/more.old")))
     mv "$ll_dir/more" "$ll_dir/more.old"
     echo "$ll_dropped" >"$ll_dir/dropped"
-    ll_size=0
   done
 }
 
-# BLOCK COUNT FILE: dd writes whatever one read brought, so a line shows at once.
+# BLOCK COUNT FILE: dd writes whatever one read brought, so a line shows at once. Fails at the end
+# of the output, that is after fewer reads than asked for.
 ll_copy() {
-  dd bs="$1" count="$2" <&4 4<&- >>"$3" 2>/dev/null &
+  LC_ALL=C dd bs="$1" count="$2" <&4 4<&- >>"$3" 2>"$ll_dir/reads" &
   ll_dd=$!
-  # A disk that cannot take more must not stop the step.
+  # A disk that cannot take more, or not even dd's report, must not stop the step.
   wait "$ll_dd" || exec cat <&4 >/dev/null
+  while read -r ll_reads ll_word _; do
+    # GNU's dd may warn first. `3+21 records in`: whole blocks and parts of one.
+    [ "$ll_word" != records ] || break
+  done <"$ll_dir/reads"
+  case $ll_reads in '' | *[!0-9+]*) exec cat <&4 >/dev/null ;; esac
+  [ $((${ll_reads%+*} + ${ll_reads#*+})) -ge "$2" ]
 }
 
 # RC: the last part of the output, then the exit code: written aside, synced, renamed.
@@ -240,7 +233,7 @@ ll_follow() {
     return
   else
     ll_await_pid "$ll_dir/pid" "$ll_dir/trouble"
-    ll_say RUNNING "$(($(date +%s) - ll_since))"
+    ll_say RUNNING "$(($(date +%s) - $(stat -c %Y "$ll_dir/pid")))"
   fi
   ll_stream "$1"
 }
@@ -354,7 +347,10 @@ ll_launch() {
   ! ll_alive "$1/pid" || return 0
   rm -f "$1/pid" || exit
   unset LIFTLOCK_STEP LIFTLOCK_STEP_DIR
-  ll_detach "$1/log" env "LIFTLOCK_SERVICE=$1" sh "$ll_self" _serve "$1"
+  (
+    export LIFTLOCK_SERVICE="$1"
+    ll_detach "$1/log" sh "$ll_self" _serve "$1"
+  ) &
   ll_mark=liftlock
   ll_await_pid "$1/pid" "$1/log"
 }

@@ -1,7 +1,6 @@
 """What scripts of a step ask of the runner: keeping variables, launching and ending services."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import stat
@@ -45,20 +44,10 @@ def run_dir(any_machine):
     return any_machine.base / "apps/a/run/1"
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left(run_dir):
-    yield
-    for process in _marked(run_dir):
-        os.kill(process, signal.SIGKILL)
-
-
-def _marked(run_dir):
-    mark, found = f"LIFTLOCK_SERVICE={run_dir}".encode(), []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark in (process / "environ").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
+@pytest.fixture
+def service(any_machine, run_dir):
+    """The processes of the service that are left."""
+    return lambda: any_machine.processes(f"LIFTLOCK_SERVICE={run_dir}")
 
 
 async def _alive(call):
@@ -92,19 +81,19 @@ async def test_launching_twice_starts_once(call, run_dir):
     assert (run_dir / "proof").read_text() == "up hello\n"
 
 
-async def test_a_stopped_service_is_gone_with_its_descendants(call, run_dir):
+async def test_a_stopped_service_is_gone_with_its_descendants(call, service):
     await call(LAUNCH)
-    await _until(lambda: len(_marked(run_dir)) > 1)
+    await _until(lambda: len(service()) > 1)
     assert await call('sh "$LIFTLOCK_RUNNER" stop "$RUN_DIR" 1') == 0
-    assert _marked(run_dir) == []
+    assert service() == []
     assert not await _alive(call)
 
 
-async def test_a_service_that_ignores_term_is_stopped(call, run_dir):
+async def test_a_service_that_ignores_term_is_stopped(call, run_dir, service):
     await call(LAUNCH, STUBBORN="yes")
     await _until((run_dir / "proof").exists)
     assert await call('sh "$LIFTLOCK_RUNNER" stop "$RUN_DIR" 1') == 0
-    assert _marked(run_dir) == []
+    assert service() == []
 
 
 async def test_stopping_what_does_not_run_is_no_failure(call):
@@ -122,7 +111,7 @@ async def test_a_dead_service_is_not_alive(call, run_dir):
 async def test_a_recycled_process_number_is_not_taken_for_the_service(call, run_dir):
     run_dir.mkdir(parents=True)
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    (run_dir / "pid").write_text(f"{os.getpid()} 1 {boot} 0\n")
+    (run_dir / "pid").write_text(f"{os.getpid()} 1 {boot}\n")
     assert not await _alive(call)
     assert await call('sh "$LIFTLOCK_RUNNER" stop "$RUN_DIR" 0') == 0
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,10 @@ def host(any_machine, connect):
     return connect(any_machine)
 
 
-def _processes_of(folder):
-    mark, found = f"LIFTLOCK_STEP_DIR={folder}".encode(), []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark in (process / "environ").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
+@pytest.fixture
+def left(any_machine):
+    """The processes of step j-1 that live."""
+    return lambda: any_machine.processes(f"LIFTLOCK_STEP_DIR={any_machine.step('j-1')}")
 
 
 async def _until(condition, seconds=10):
@@ -131,17 +127,17 @@ async def test_output_shows_while_the_step_runs(host, any_machine, output):
     assert await run == 0
 
 
-async def test_a_process_left_in_the_background_does_not_hold_the_step(host, any_machine, output):
+async def test_a_process_left_in_the_background_does_not_hold_the_step(host, left, output):
     command = Command("sleep 30 & echo started")
     async with asyncio.timeout(15):
         assert await host.run(command, name="j-1", secrets={}, output=output) == 0
     assert str(output) == "started\n"
-    assert _processes_of(any_machine.step("j-1"))
+    assert left()
     later = Command("exit 0", timeout=600)
     assert await host.run(later, name="j-1", secrets={}, output=output) == 0
 
 
-async def test_a_step_that_takes_too_long_is_killed_with_its_descendants(host, any_machine, output):
+async def test_a_step_that_takes_too_long_is_killed_with_its_descendants(host, left, output):
     command = Command(
         "echo begin; setsid sh -c 'sleep 300; :' & (trap '' TERM; sleep 300; :) & sleep 300; :",
         timeout=1.0,
@@ -149,7 +145,7 @@ async def test_a_step_that_takes_too_long_is_killed_with_its_descendants(host, a
     with pytest.raises(StepTimeout, match="It was killed"):
         await host.run(command, name="j-1", secrets={}, output=output)
     assert str(output).startswith("begin\n")
-    assert _processes_of(any_machine.step("j-1")) == []
+    assert left() == []
 
 
 async def test_a_killed_step_stays_ended(host, output):
@@ -188,11 +184,11 @@ async def test_a_cancelled_call_leaves_the_step_to_its_successor(
     assert str(output) == "a\nb\n"
 
 
-async def test_a_step_whose_process_vanished_has_no_outcome(host, any_machine, output):
+async def test_a_step_whose_process_vanished_has_no_outcome(host, left, output):
     command = Command("echo up; sleep 60")
     run = asyncio.create_task(host.run(command, name="j-1", secrets={}, output=output))
     await _until(lambda: str(output) == "up\n")
-    for process in _processes_of(any_machine.step("j-1")):
+    for process in left():
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     with pytest.raises(ConnectionLost, match="without an exit code: its process is gone"):

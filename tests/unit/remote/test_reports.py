@@ -1,0 +1,34 @@
+"""What the runner reports when it cannot work, as errors for people."""
+
+from worker.remote.conversation import failed
+from worker.remote.host import Address
+
+ADDRESS = Address("web1", "h.example", 22, "deploy", None, "liftlock", sudo=False, jump=None)
+REPORT = """\
+base=/srv/liftlock
+path=/srv/liftlock/steps
+at=/srv
+user=deploy
+found=drwxr-xr-x 3 root root 4096 Jan  1 00:00 /srv
+free_kb={free}
+said=mkdir: cannot create directory '/srv/liftlock': {said}
+"""
+
+
+def test_a_folder_of_somebody_else_comes_with_the_command_to_type():
+    error = failed(ADDRESS, REPORT.format(free=999999, said="Permission denied").encode())
+    assert "/srv/liftlock/steps on host web1 (deploy@h.example:22) as deploy" in error.detail
+    assert "drwxr-xr-x 3 root root" in error.detail
+    assert "sudo mkdir -p /srv/liftlock && sudo chown -R deploy /srv/liftlock" in error.hint
+
+
+def test_a_full_disk_is_told_from_a_forbidden_one():
+    error = failed(ADDRESS, REPORT.format(free=0, said="No space left on device").encode())
+    assert "The disk is full" in error.hint
+    assert "df -h /srv" in error.hint
+
+
+def test_a_report_that_was_cut_off_still_makes_an_error():
+    error = failed(ADDRESS, b"base=/srv/liftlock\npath=/sr")
+    assert error.code == "runner-failed"
+    assert "? kB free" in error.detail
