@@ -19,7 +19,7 @@ from worker.steps.step import Action, Command, Failure, Note, PortFree, Probe, R
 __all__ = ["Journal", "Outcome", "StepFailed", "run"]
 
 #: Errors after which a question to the host would only wait for the same answer.
-_SILENT = {"host-unreachable", "connection-lost", "host-key-changed", "ssh-auth-failed"}
+SILENT = {"host-unreachable", "connection-lost", "host-key-changed", "ssh-auth-failed"}
 
 
 class Journal(Protocol):
@@ -45,6 +45,10 @@ class Journal(Protocol):
     async def note(self, note: Note, facts: Mapping[str, str]) -> None: ...
 
 
+class Interrupted(Exception):
+    """The worker stops, and the run has reached the boundary between two steps."""
+
+
 class _Failed(Exception):
     def __init__(self, failure: Failure, detail: str, exit_code: int | None = None) -> None:
         self.failure, self.detail, self.exit_code = failure, detail, exit_code
@@ -60,18 +64,22 @@ async def run(
     secrets: Mapping[str, str],
     facts: Mapping[str, str] | None = None,
     done: Mapping[int, Mapping[str, str]] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Carry out the plan under `name` (the job's id, unique on the host).
 
     `done` has the facts of the steps that an earlier attempt finished, by number from 1: they are
     not run again. A step that was cut off is started under the same name, so that the host can
-    answer with the one that still runs there.
+    answer with the one that still runs there. When `stopping` says so, Interrupted is raised
+    between two steps, with nothing undone: another attempt goes on from there.
     """
     work = _Work(plan, name, host, read_host_key, journal, secrets, dict(facts or {}))
     for number, step in enumerate(plan.steps, start=1):
         if done and number in done:
             work.facts.update(done[number])
             continue
+        if stopping():
+            raise Interrupted
         if error := await work.do(number, step):
             undone = await work.undo(number)
             await work.finish(number, error)
@@ -127,7 +135,7 @@ class _Work:
         """The steps of `on_failure`, as long as the host has something to show and answers."""
         told: StepFailed | None = error
         for number, step in enumerate(self.plan.on_failure, start=len(self.plan.steps) + 1):
-            if failed < self.plan.diagnose_from or (told and told.code in _SILENT):
+            if failed < self.plan.diagnose_from or (told and told.code in SILENT):
                 return
             told = await self.do(number, step)
 
@@ -239,7 +247,7 @@ class _Work:
 
     async def _clean(self, action: Action, suffix: str, error: StepFailed | None) -> None:
         """Remove the step's folder, unless the step may still be running there."""
-        if isinstance(action, Command) and (error is None or error.code not in _SILENT):
+        if isinstance(action, Command) and (error is None or error.code not in SILENT):
             with suppress(RemoteError):
                 await self.host.clean(f"{self.name}-{suffix}")
 

@@ -7,6 +7,7 @@ import socket
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import arq.worker
 from arq.connections import RedisSettings
 
 from app.domain.job import LeasePolicy
@@ -16,11 +17,15 @@ from app.gateways.vault import Vault
 from app.logs import configure_logging
 from app.settings import Settings
 from app.store.database import Database
+from worker.consumer import Consumer
 from worker.jobs.run_job import run_job
 from worker.jobs.runtime import Runtime
 from worker.jobs.sweep import sweep_forever
 
 settings = Settings()
+
+# arq's command line makes its own class by this name; there is no setting for another one.
+arq.worker.Worker = Consumer  # type: ignore[misc]
 
 
 async def startup(ctx: dict[str, Any]) -> None:
@@ -31,6 +36,7 @@ async def startup(ctx: dict[str, Any]) -> None:
         locks=Locks(ctx["redis"], ttl=LeasePolicy().lease),
         vault=Vault(settings.key()),
         name=f"{socket.gethostname()}:{os.getpid()}",
+        draining=ctx["draining"].is_set,
     )
     ctx["runtime"] = runtime
     ctx["sweeper"] = asyncio.create_task(sweep_forever(runtime))
@@ -54,7 +60,8 @@ class WorkerSettings:
     keep_result = 0
     #: Far beyond any job: arq must neither end one nor start it a second time.
     job_timeout = timedelta(days=7)
-    poll_delay = 0.1
+    #: Seconds between two looks without a wake-up; a push wakes at once.
+    poll_delay = 2
     #: `arq --check` asks for this; a key of its own for each machine.
     health_check_interval = 10
     health_check_key = f"arq:health:{socket.gethostname()}"

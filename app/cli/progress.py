@@ -63,6 +63,7 @@ class Progress:
             "job.blocked": self._wait,
             "job.started": lambda _: self._be("Starting"),
             "job.recovered": self._wait_again,
+            "job.handed_over": self._wait_again,
         }.get(event["type"])
         if on_event is not None:
             on_event(data)

@@ -9,6 +9,8 @@ class EventType(StrEnum):
     JOB_STARTED = "job.started"
     #: The worker that held the job went silent; the job is taken back.
     JOB_RECOVERED = "job.recovered"
+    #: The worker was told to stop; the next one goes on from the same step.
+    JOB_HANDED_OVER = "job.handed_over"
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
     STEP_STARTED = "step.started"

@@ -76,8 +76,8 @@ class WaitPolicy:
     lock_wait: timedelta = timedelta(hours=1)
     #: A row nobody claimed for this long is pushed to Redis again.
     push_again_after: timedelta = timedelta(seconds=5)
-    #: A recovered job is tried this often before it is given up as `worker-lost`.
-    max_attempts: int = 3
+    #: After so many workers went silent with it, a job is given up as `worker-lost`.
+    most_lost_workers: int = 3
 
 
 def lock_names(kind: JobKind, *, instance_id: object, host_id: object) -> tuple[str, ...]:

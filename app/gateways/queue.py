@@ -3,10 +3,13 @@
 import json
 import time
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -17,7 +20,27 @@ SAME_PUSH = 60
 #: The arq function that carries out a job; its arguments are (job id, attempt).
 RUN_JOB = "run_job"
 
+#: Milliseconds that Redis keeps a message nobody takes; the job itself is in Postgres.
+_KEEP = 86_400_000
+#: Wake-ups that wait for a worker; more would only be looked at in vain.
+_MOST_WAKES = 64
+
+# KEYS: message, queue, wake-ups. ARGV: milliseconds to keep it, message, time, id, most wake-ups.
+_PUSH = """
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('PSETEX', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
+end
+redis.call('LPUSH', KEYS[3], '1')
+redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
+"""
+
 log = structlog.get_logger()
+
+
+def wake_key(queue: str) -> str:
+    """The list that idle workers of the queue block on."""
+    return f"{queue}:wake"
 
 
 def serialize(value: dict[str, Any]) -> bytes:
@@ -35,6 +58,7 @@ class JobQueue:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self._push = redis.register_script(_PUSH)
 
     @classmethod
     def connect(cls, url: str) -> "JobQueue":
@@ -43,11 +67,18 @@ class JobQueue:
         redis = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
         return cls(redis)
 
-    async def push(self, job_id: UUID, attempt: int) -> bool:
-        """Wake a worker for that attempt; pushing twice is harmless. False: Redis was away."""
-        name = f"{job_id}:{attempt}:{int(time.time()) // SAME_PUSH}"
+    async def push(self, job_id: UUID, attempt: int, *, again: bool = False) -> bool:
+        """Wake a worker for that attempt; pushing twice is harmless. False: Redis was away.
+
+        `again` asks for another look even while one is under way: something has changed since.
+        """
+        which = uuid4().hex if again else str(int(time.time()) // SAME_PUSH)
+        name = f"{job_id}:{attempt}:{which}"
+        queue, now = self._redis.default_queue_name, timestamp_ms()
+        call = serialize_job(RUN_JOB, (str(job_id), attempt), {}, None, now, serializer=serialize)
+        keys = [job_key_prefix + name, queue, wake_key(queue)]
         try:
-            await self._redis.enqueue_job(RUN_JOB, str(job_id), attempt, _job_id=name)
+            await self._push(keys, [_KEEP, call, now, name, _MOST_WAKES])
         except (RedisError, OSError) as error:
             log.warning("queue.push_failed", job=str(job_id), reason=type(error).__name__)
             return False

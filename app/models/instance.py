@@ -22,6 +22,8 @@ class Instance(MutableRow, table=True):
     host_id: UUID | None = Field(default=None, foreign_key="hosts.id", index=True)
     #: When `prepare` was done; it runs once in an instance's life.
     prepared_at: datetime | None = Field(default=None, sa_type=Instant)
+    #: Where that was: the instance's data is there, and nowhere else.
+    prepared_host_id: UUID | None = Field(default=None, foreign_key="hosts.id", index=True)
     #: Participants whose creation is done; each runs once in an instance's life.
     participants_created: list[str] = Field(default_factory=list, sa_type=JSONB)
     #: The number of its next app server.

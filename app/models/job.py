@@ -37,6 +37,9 @@ class Job(Row, table=True):
     not_before: datetime | None = Field(default=None, sa_type=Instant)
     #: Fences every write of a worker: only the newest attempt may write.
     attempt: int = 0
+    #: Attempts that ended because their worker went silent; a worker that was told to stop
+    #: hands over, and that is not counted.
+    lost_workers: int = 0
     worker: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     #: Until when it waits for locks that other jobs hold.

@@ -23,7 +23,7 @@ from app.domain.job import (
 from app.gateways.vault import Vault
 from app.models import AppServer, Job
 from app.services import secrets
-from app.services.work import Work, freeze
+from app.services.work import Work, freeze, lock_instance
 from app.store.database import Database
 
 #: As many waiting jobs are woken when one ends; the dispatcher finds the rest.
@@ -85,12 +85,17 @@ async def claim(
     host's capacity stands in the way; nothing is written then.
     """
     async with db.transaction() as session:
+        # Everywhere in this order: instance, host, job, locks. Another one deadlocks.
+        await lock_instance(session, work)
         await _check_turn(session, work)
         job = await store.jobs.claim(
             session, work.job.id, attempt=attempt, worker=worker, lease=LeasePolicy().lease
         )
         work = await freeze(session, job, work)
-        tokens = await store.locks.take(session, lock_names, job_id=job.id, attempt=attempt)
+        try:
+            tokens = await store.locks.take(session, lock_names, job_id=job.id, attempt=attempt)
+        except store.locks.Held as held:
+            raise Blocked([held.holder]) from held
         started = {"attempt": attempt, "worker": worker, "tokens": tokens}
         await store.events.append(
             session, job.id, (EventType.JOB_STARTED, started), attempt=attempt
@@ -184,7 +189,7 @@ async def mark_prepared(db: Database, job: Job, *, participant: str | None = Non
             return
         instance = await store.instances.lock(session, job.instance_id)
         if participant is None:
-            await store.instances.mark_prepared(session, instance)
+            await store.instances.mark_prepared(session, instance, host_id=job.host_id)
         else:
             await store.instances.mark_participant_created(session, instance, participant)
 
@@ -206,9 +211,9 @@ async def keep_host_key(db: Database, job: Job, *, host_key: str, fingerprint: s
 async def hand_over(db: Database, job: Job) -> None:
     """Give the job back because this worker stops; the next one takes it up at once."""
     async with db.transaction() as session:
-        data = {"worker": job.worker, "attempt": job.attempt, "reason": "the worker was stopped"}
+        data = {"worker": job.worker, "attempt": job.attempt}
         await store.events.append(
-            session, job.id, (EventType.JOB_RECOVERED, data), attempt=job.attempt
+            session, job.id, (EventType.JOB_HANDED_OVER, data), attempt=job.attempt
         )
         await store.jobs.requeue(session, await store.jobs.get(session, job.id))
 
@@ -276,11 +281,11 @@ async def _note_reachability(
     session: AsyncSession, job: Job, error: Mapping[str, Any] | None
 ) -> None:
     """The host's state as the job found it: unreachable, or ready again."""
-    if job.host_id is None:
-        return
-    host = await store.hosts.lock(session, job.host_id)
     unreachable = error is not None and error.get("code") == "host-unreachable"
+    if job.host_id is None or job.dry_run or (error is not None and not unreachable):
+        return
     found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
+    host = await store.hosts.lock(session, job.host_id)
     if host.status in {HostStatus.READY, HostStatus.UNREACHABLE} and host.status is not found:
         host.status = found
         await store.hosts.touch(session, host)

@@ -145,6 +145,7 @@ async def _add_provision(
 ) -> None:
     instance = await _named_instance(session, request.instance)
     host = await _placement(session, instance, request.host)
+    _check_data_is_there(instance, host)
     recipe = Recipe.from_document((await store.recipes.by_id(session, instance.recipe_id)).document)
     environment = _environment(instance, recipe)
     await secrets.require(session, vault, instance, recipe)
@@ -177,6 +178,15 @@ async def _add_app_server(
     await store.app_servers.add(session, app_server)
     created = {"id": str(app_server.id), "name": app_server.name, "port": app_server.port}
     await store.events.append(session, job.id, (EventType.APP_SERVER_CREATED, created))
+
+
+def _check_data_is_there(instance: Instance, host: Host) -> None:
+    """`prepare` and the participants ran on one host: elsewhere the site would find no data."""
+    if instance.prepared_host_id not in {None, host.id}:
+        raise Conflict(
+            f"The data of instance {instance.name} was prepared on another host than {host.name}.",
+            hint=f"Provision it where its data is, or make a second instance for {host.name}.",
+        )
 
 
 def _environment(instance: Instance, recipe: Recipe) -> dict[str, str]:

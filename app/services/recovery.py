@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
-from app.domain.job import JobStatus, WaitPolicy
+from app.domain.job import JobStatus, Outcome, ServiceState, WaitPolicy
 from app.domain.problem import CODES, docs_url
 from app.gateways.queue import JobQueue
 from app.models import Job
@@ -41,10 +41,12 @@ async def recover(db: Database, *, policy: WaitPolicy) -> list[UUID]:
 
 
 async def _take_back(session: AsyncSession, job: Job, policy: WaitPolicy) -> None:
-    if job.attempt >= policy.max_attempts:
+    job.lost_workers += 1
+    if job.lost_workers >= policy.most_lost_workers:
         detail = (
-            f"Worker {job.worker} went silent; {job.attempt} attempts ended that way."
-            " Look at the workers' log and their memory."
+            f"Worker {job.worker} went silent; {job.lost_workers} attempts ended that way."
+            " Look at the workers' log and their memory. Nothing was undone: what the job started"
+            " may still run on its host."
         )
         await _fail(session, job, "worker-lost", detail, from_status=JobStatus.RUNNING)
         return
@@ -76,5 +78,7 @@ async def _fail(
         status=JobStatus.FAILED,
         from_status=from_status,
         error=error,
+        outcome=Outcome.ROLLBACK_FAILED if from_status is JobStatus.RUNNING else Outcome.UNCHANGED,
+        service_state=ServiceState.UNKNOWN if job.instance_id else None,
     )
     await end(session, job, JobStatus.FAILED, error)

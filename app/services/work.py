@@ -81,11 +81,17 @@ async def _facts(session: AsyncSession, job: Job, instance: Instance) -> Facts:
     )
 
 
+async def lock_instance(session: AsyncSession, work: Work) -> None:
+    """Keep others from changing what the facts of the work are read from."""
+    if work.instance is not None:
+        await store.instances.lock(session, work.instance.id)
+
+
 async def freeze(session: AsyncSession, job: Job, work: Work) -> Work:
-    """The work with its facts as they are now that nothing else works on the instance."""
+    """The work with its facts as they are now. Call with the instance's row locked."""
     if job.instance_id is None:
         return work
-    instance = await store.instances.lock(session, job.instance_id)
+    instance = await store.instances.get(session, job.instance_id)
     facts = await _facts(session, job, instance)
     await store.jobs.keep_facts(session, job, asdict(facts))
     return replace(work, job=job, facts=facts)

@@ -59,7 +59,7 @@ async def move(
     error: dict[str, Any] | None = None,
 ) -> None:
     """Change its state; raises WrongState for a move that its life does not allow."""
-    await session.refresh(app_server, with_for_update=True)
+    await session.refresh(app_server, with_for_update={"key_share": True})
     check_transition(app_server.status, wanted)
     app_server.status = wanted
     app_server.error = error

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -57,7 +57,9 @@ async def delete(session: AsyncSession, host: Host) -> None:
 async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
     """What still needs the host, as words for a person."""
     counts = {
-        "instance(s) placed on it": select(func.count()).where(col(Instance.host_id) == host_id),
+        "instance(s) placed on it": select(func.count()).where(
+            or_(col(Instance.host_id) == host_id, col(Instance.prepared_host_id) == host_id)
+        ),
         "app server(s)": select(func.count()).where(col(AppServer.host_id) == host_id),
         "host(s) that jump through it": select(func.count()).where(
             col(Host.jump_host_id) == host_id

@@ -58,8 +58,9 @@ async def take_number(session: AsyncSession, instance: Instance) -> int:
     return number
 
 
-async def mark_prepared(session: AsyncSession, instance: Instance) -> None:
+async def mark_prepared(session: AsyncSession, instance: Instance, *, host_id: UUID | None) -> None:
     instance.prepared_at = utc_now()
+    instance.prepared_host_id = host_id
     session.add(instance)
 
 

@@ -19,7 +19,7 @@ from app.store import rows
 # `attempt` is the guard: a wake-up that comes twice, or late, finds another number and stops.
 _CLAIM = text("""
     UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = :worker,
-           lease_until = clock_timestamp() + :lease, blocked_by = '[]',
+           lease_until = clock_timestamp() + :lease, blocked_by = '[]', lock_deadline = NULL,
            started_at = coalesce(started_at, clock_timestamp())
     WHERE id = :job_id AND attempt = :attempt - 1 AND status IN ('queued', 'blocked')
     RETURNING id
@@ -56,19 +56,20 @@ _UNCLAIMED = text("""
         WHERE status IN ('queued', 'blocked')
           AND coalesce(not_before, '-infinity') <= clock_timestamp()
           AND coalesce(dispatched_at, '-infinity') < clock_timestamp() - CAST(:age AS interval)
-        ORDER BY priority, sequence LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY priority, sequence LIMIT :limit
+        FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING id, attempt, priority, sequence
 """)
 
 _ORPHANS = text("""
     SELECT id FROM jobs WHERE status = 'running' AND lease_until < clock_timestamp()
-    ORDER BY sequence LIMIT :limit FOR UPDATE SKIP LOCKED
+    ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
 
 _OVERDUE = text("""
     SELECT id FROM jobs WHERE status = 'blocked' AND lock_deadline < clock_timestamp()
-    ORDER BY sequence LIMIT :limit FOR UPDATE SKIP LOCKED
+    ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
 
 _RIVALS = text("""

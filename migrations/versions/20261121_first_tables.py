@@ -105,9 +105,13 @@ def upgrade() -> None:
         sa.Column("domain", sa.String(), nullable=True),
         sa.Column("host_id", sa.Uuid(), nullable=True),
         sa.Column("prepared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("prepared_host_id", sa.Uuid(), nullable=True),
         sa.Column("participants_created", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("next_number", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["host_id"], ["hosts.id"], name=op.f("fk_instances_host_id_hosts")),
+        sa.ForeignKeyConstraint(
+            ["prepared_host_id"], ["hosts.id"], name=op.f("fk_instances_prepared_host_id_hosts")
+        ),
         sa.ForeignKeyConstraint(
             ["recipe_id"], ["recipes.id"], name=op.f("fk_instances_recipe_id_recipes")
         ),
@@ -115,6 +119,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_instances_name")),
     )
     op.create_index(op.f("ix_instances_host_id"), "instances", ["host_id"], unique=False)
+    op.create_index(
+        op.f("ix_instances_prepared_host_id"), "instances", ["prepared_host_id"], unique=False
+    )
     op.create_index(op.f("ix_instances_recipe_id"), "instances", ["recipe_id"], unique=False)
     op.create_table(
         "jobs",
@@ -131,6 +138,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("lost_workers", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lock_deadline", sa.DateTime(timezone=True), nullable=True),
@@ -282,6 +290,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_jobs_host_id"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_index(op.f("ix_instances_recipe_id"), table_name="instances")
+    op.drop_index(op.f("ix_instances_prepared_host_id"), table_name="instances")
     op.drop_index(op.f("ix_instances_host_id"), table_name="instances")
     op.drop_table("instances")
     op.drop_table("tokens")

@@ -60,8 +60,11 @@ async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
 
     try:
         end = await work_while(_run(runtime, claim), renew, every=LeasePolicy().renew_every)
+    except engine.Interrupted:
+        await _hand_over(runtime, claim, locks)
+        return
     except asyncio.CancelledError:
-        await asyncio.shield(services.execution.hand_over(runtime.db, claim.job))
+        await asyncio.shield(_hand_over(runtime, claim, locks))
         raise
     except (ServiceError, LockLost):
         raise
@@ -72,7 +75,14 @@ async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
     # The locks go before the wake-up, or the woken job would find them held.
     await locks.release()
     for rival_id, rival_attempt in rivals:
-        await runtime.queue.push(rival_id, rival_attempt)
+        await runtime.queue.push(rival_id, rival_attempt, again=True)
+
+
+async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
+    """Give the job to the next worker; a step that runs on the host runs on, to be met there."""
+    await services.execution.hand_over(runtime.db, claim.job)
+    await locks.release()
+    await runtime.queue.push(claim.job.id, claim.job.attempt + 1)
 
 
 async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
@@ -93,6 +103,7 @@ async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
             journal=journal,
             secrets=secrets,
             done=claim.done,
+            stopping=runtime.draining,
         )
     return _end_of(work, outcome, redactor)
 
@@ -108,7 +119,8 @@ def _end_of(work: Work, outcome: engine.Outcome, redactor: Redactor) -> dict[str
             "outcome": Outcome.CHANGED,
             "service_state": state if work.instance else None,
         }
-    down = ServiceState.DOWN if alone and outcome.undone else ServiceState.UNKNOWN
+    seen = outcome.undone and outcome.error.code not in engine.SILENT
+    down = ServiceState.DOWN if alone and seen else ServiceState.UNKNOWN
     return {
         "status": JobStatus.FAILED,
         "outcome": Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED,

@@ -1,5 +1,6 @@
 """The handles of one worker process, made by its composition root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ class Runtime:
     vault: Vault
     #: host:pid, as it stands in events and in `jobs.worker`.
     name: str
+    #: Whether the worker was told to stop: work ends at the next boundary.
+    draining: Callable[[], bool] = lambda: False
 
 
 def runtime_of(ctx: dict[str, Any]) -> Runtime:

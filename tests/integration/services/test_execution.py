@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,11 @@ from app.domain.app_server import AppServerStatus, WrongState
 from app.domain.event import EventType
 from app.domain.host import HostStatus
 from app.domain.job import JobKind, JobStatus, StepStatus, WaitPolicy
-from app.errors import LostOwnership
+from app.errors import Conflict, LostOwnership
 from app.services.execution import Blocked
 from tests.support import factories
 
-AT_ONCE = WaitPolicy(push_again_after=timedelta(0), max_attempts=2)
+AT_ONCE = WaitPolicy(push_again_after=timedelta(0), most_lost_workers=2)
 
 
 @pytest.fixture
@@ -66,6 +67,55 @@ async def test_an_older_request_for_the_same_instance_goes_first(db, queue, vaul
     with pytest.raises(Blocked) as refused:
         await _claim(db, newer)
     assert refused.value.blocked_by == [{"kind": "order", "job": str(job.id)}]
+
+
+async def test_a_running_job_keeps_its_lock_even_when_redis_lost_it(db, queue, vault, site, job):
+    newer = (await factories.request(db, queue, vault)).job
+    await _claim(db, job)
+    with pytest.raises(Blocked) as refused:
+        await _claim(db, newer)
+    [holder] = refused.value.blocked_by
+    assert (holder["kind"], holder["job"], holder["worker"]) == ("lock", str(job.id), "w1")
+    assert await _status(db, newer) is JobStatus.QUEUED
+
+
+async def test_many_requests_and_claims_at_once_do_not_deadlock(db, queue, vault, site):
+    jobs = await asyncio.gather(*(factories.request(db, queue, vault) for _ in range(20)))
+    assert len({view.app_server.port for view in jobs}) == 20
+
+    async def run(view):
+        while True:
+            try:
+                claim = await _claim(db, view.job)
+            except Blocked:
+                await asyncio.sleep(0.01)
+            else:
+                await services.execution.mark_prepared(db, claim.job)
+                await services.execution.settle(db, claim.job, status=JobStatus.SUCCEEDED)
+                return
+
+    more = [factories.request(db, queue, vault) for _ in range(10)]
+    async with asyncio.timeout(50):
+        await asyncio.gather(*(run(view) for view in jobs), *more)
+
+
+async def test_an_instance_is_not_provisioned_where_its_data_is_not(db, queue, vault, site, job):
+    running = (await _claim(db, job)).job
+    await services.execution.mark_prepared(db, running)
+    await services.execution.settle(db, running, status=JobStatus.SUCCEEDED)
+    await factories.add_host(db, name="beta")
+    with pytest.raises(Conflict, match="prepared on another host than beta"):
+        await factories.request(db, queue, vault, host="beta")
+
+
+async def test_a_worker_that_stops_does_not_use_up_the_patience_with_lost_ones(db, job):
+    for attempt in (1, 2, 3):
+        running = (await _claim(db, job, attempt=attempt)).job
+        await services.execution.hand_over(db, running)
+    await _claim(db, job, attempt=4)
+    await _expire_leases(db)
+    await services.recovery.recover(db, policy=AT_ONCE)
+    assert await _status(db, job) is JobStatus.QUEUED
 
 
 async def test_a_full_host_blocks_and_names_its_capacity(db, queue, vault, job):

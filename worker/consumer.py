@@ -1,0 +1,225 @@
+"""arq's worker with another engine: claims in one round trip, woken at once, never killed by Redis.
+
+It keeps arq's names, settings and command line. What is different, and why (arq 0.28):
+
+- arq asks Redis four times for every job that runs anywhere, and sees at most `queue_read_limit`
+  of them; here one script claims what fits into the free slots.
+- arq polls; here a push wakes one worker through a list, and the poll is only the fallback.
+- arq holds a dead worker's job for its whole time limit; here the claim is a lease, renewed.
+- arq ends on any Redis error; here Postgres is the truth, so work goes on and Redis is awaited.
+- arq cancels its jobs on SIGTERM; here it drains, and a second signal hands over at once.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from arq.connections import create_pool
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.jobs import SerializationError, deserialize_job_raw
+from arq.utils import timestamp_ms
+from arq.worker import Function, Worker
+from redis.exceptions import RedisError
+
+from app.gateways.queue import wake_key
+
+#: Milliseconds after which the claims of a dead worker may be taken.
+LEASE = 15_000
+#: Seconds between two renewals, and between two looks without a wake-up.
+RENEW_EVERY = 5.0
+LOOK_EVERY = 2
+#: Seconds for the work to reach a boundary after a signal, before it is handed over.
+DRAIN = 20.0
+
+log = structlog.get_logger()
+
+# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims. Claimed ids leave the queue
+# only when done, so that another worker finds them when the lease ends.
+_CLAIM = """
+local found = {}
+local from = 0
+while #found < tonumber(ARGV[2]) do
+  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', from, 500)
+  for _, id in ipairs(ids) do
+    if #found < tonumber(ARGV[2])
+        and redis.call('SET', ARGV[5] .. id, ARGV[4], 'NX', 'PX', ARGV[3]) then
+      found[#found + 1] = id
+    end
+  end
+  if #ids < 500 then break end
+  from = from + 500
+end
+return found
+"""
+
+# KEYS: queue, claim, message. ARGV: owner, id. Only the owner may end a claim.
+_DONE = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2], KEYS[3])
+return redis.call('ZREM', KEYS[1], ARGV[2])
+"""
+
+
+class Consumer(Worker):
+    """See the module. `ctx["draining"]` is an event that is set by the first signal."""
+
+    #: arq reads it to learn which settings there are.
+    __signature__ = inspect.signature(Worker)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.job_timeout_s:
+            raise ValueError("job_timeout must be a number: without one arq runs jobs twice.")
+        self._owner = os.urandom(8).hex()
+        self._kick = asyncio.Event()
+        self._signals = 0
+        self.draining = asyncio.Event()
+        self.ctx["draining"] = self.draining
+
+    async def main(self) -> None:
+        """Claim and carry out until a signal; in burst mode until the queue is empty."""
+        await self._connected()
+        if self._pool is None:
+            return
+        self.ctx["redis"] = self.pool
+        if self.on_startup:
+            await self.on_startup(self.ctx)
+        loops = [asyncio.create_task(loop) for loop in (self._wake(), self._renew())]
+        try:
+            while self.allow_pick_jobs:
+                self._kick.clear()
+                await self._safely(self._poll_iteration())
+                if self.burst and await self._is_idle():
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._kick.wait(), self.poll_delay_s)
+            await self._drained()
+        finally:
+            for task in loops:
+                task.cancel()
+            await asyncio.wait(loops)
+
+    async def _poll_iteration(self) -> None:
+        free = self.max_jobs - len(self.tasks)
+        if free > 0:
+            claim = self.pool.register_script(_CLAIM)
+            keys, now = [self.queue_name], timestamp_ms()
+            found = await claim(keys, [now, free, LEASE, self._owner, in_progress_key_prefix])
+            for job_id in found:
+                self._start(job_id.decode())
+        await self.heart_beat()
+
+    def _start(self, job_id: str) -> None:
+        task = self.loop.create_task(self.run_job(job_id, 0))
+        self.tasks[job_id] = task
+        task.add_done_callback(lambda _: self._ended(job_id))
+
+    def _ended(self, job_id: str) -> None:
+        task = self.tasks.pop(job_id)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("job.crashed", job=job_id, exc_info=task.exception())
+        self._kick.set()
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Call the function; whatever it does, the message is done with: Postgres has the job."""
+        del score
+        message = await self._safely(self.pool.get(job_key_prefix + job_id))
+        call = self._call(job_id, message) if message else None
+        try:
+            if call is not None:
+                async with asyncio.timeout(self.job_timeout_s):
+                    await call
+                self.jobs_complete += 1
+        except BaseException:
+            self.jobs_failed += 1
+            raise
+        finally:
+            done = self.pool.register_script(_DONE)
+            keys = [self.queue_name, in_progress_key_prefix + job_id, job_key_prefix + job_id]
+            await asyncio.shield(self._safely(done(keys, [self._owner, job_id])))
+
+    def _call(self, job_id: str, message: bytes) -> Coroutine[Any, Any, Any] | None:
+        try:
+            name, args, kwargs, _, _ = deserialize_job_raw(
+                message, deserializer=self.job_deserializer
+            )
+        except SerializationError:
+            log.exception("message.unreadable", job=job_id)
+            return None
+        function = self.functions.get(name)
+        if not isinstance(function, Function):
+            log.error("message.unknown", job=job_id, function=name)
+            return None
+        return function.coroutine({**self.ctx, "job_id": job_id}, *args, **kwargs)
+
+    async def _wake(self) -> None:
+        """A push wakes one worker; without one, look every few seconds."""
+        while True:
+            await self._safely(self.pool.blpop([wake_key(self.queue_name)], timeout=LOOK_EVERY))
+            self._kick.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            async with self.pool.pipeline(transaction=False) as pipe:
+                for job_id in self.tasks:
+                    pipe.pexpire(in_progress_key_prefix + job_id, LEASE)
+                await self._safely(pipe.execute())
+
+    async def _safely(self, asked: Any) -> Any:
+        """The answer, or None while Redis is away: a job never depends on it."""
+        try:
+            return await asked
+        except (RedisError, OSError) as error:
+            log.warning("redis.away", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(0.2)
+            return None
+
+    async def _connected(self) -> None:
+        while self._pool is None and self.allow_pick_jobs:
+            with contextlib.suppress(RedisError, OSError):
+                self._pool = await create_pool(
+                    self.redis_settings,
+                    job_serializer=self.job_serializer,
+                    job_deserializer=self.job_deserializer,
+                    default_queue_name=self.queue_name,
+                )
+
+    async def close(self) -> None:
+        """Shut down, also while Redis is away."""
+        if self._pool is None:
+            return
+        if self.on_shutdown:
+            await self.on_shutdown(self.ctx)
+        await self._safely(self.pool.delete(self.health_check_key))
+        await self.pool.aclose(close_connection_pool=True)
+        self._pool = None
+
+    async def _is_idle(self) -> bool:
+        return not self.tasks and not await self.pool.zcard(self.queue_name)
+
+    def handle_sig(self, signum: signal.Signals) -> None:
+        """First: claim nothing more and let the work reach a boundary. Again: hand over at once."""
+        self._signals += 1
+        log.info("worker.draining", signal=signal.Signals(signum).name, running=len(self.tasks))
+        self.allow_pick_jobs = False
+        self.draining.set()
+        self._kick.set()
+        if self._signals > 1:
+            self._cancel()
+
+    async def _drained(self) -> None:
+        if self.tasks:
+            await asyncio.wait(self.tasks.values(), timeout=DRAIN)
+        self._cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks.values(), timeout=DRAIN)
+
+    def _cancel(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
