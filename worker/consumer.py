@@ -13,23 +13,19 @@ It keeps arq's names, settings and command line. What is different, and why (arq
 import asyncio
 import contextlib
 import inspect
-import os
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
 import structlog
 from arq.connections import create_pool
-from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import SerializationError, deserialize_job_raw
-from arq.utils import timestamp_ms
 from arq.worker import Function, Worker
 from redis.exceptions import RedisError
 
+from app.gateways.claims import Claims
 from app.gateways.queue import wake_key
 
-#: Milliseconds after which the claims of a dead worker may be taken.
-LEASE = 15_000
 #: Seconds between two renewals, and between two looks without a wake-up.
 RENEW_EVERY = 5.0
 LOOK_EVERY = 2
@@ -37,32 +33,6 @@ LOOK_EVERY = 2
 DRAIN = 20.0
 
 log = structlog.get_logger()
-
-# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims. Claimed ids leave the queue
-# only when done, so that another worker finds them when the lease ends.
-_CLAIM = """
-local found = {}
-local from = 0
-while #found < tonumber(ARGV[2]) do
-  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', from, 500)
-  for _, id in ipairs(ids) do
-    if #found < tonumber(ARGV[2])
-        and redis.call('SET', ARGV[5] .. id, ARGV[4], 'NX', 'PX', ARGV[3]) then
-      found[#found + 1] = id
-    end
-  end
-  if #ids < 500 then break end
-  from = from + 500
-end
-return found
-"""
-
-# KEYS: queue, claim, message. ARGV: owner, id. Only the owner may end a claim.
-_DONE = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2], KEYS[3])
-return redis.call('ZREM', KEYS[1], ARGV[2])
-"""
 
 
 class Consumer(Worker):
@@ -75,7 +45,7 @@ class Consumer(Worker):
         super().__init__(*args, **kwargs)
         if not self.job_timeout_s:
             raise ValueError("job_timeout must be a number: without one arq runs jobs twice.")
-        self._owner = os.urandom(8).hex()
+        self._claims: Claims
         self._kick = asyncio.Event()
         self._signals = 0
         self.draining = asyncio.Event()
@@ -86,6 +56,7 @@ class Consumer(Worker):
         await self._connected()
         if self._pool is None:
             return
+        self._claims = Claims(self.pool, self.queue_name)
         self.ctx["redis"] = self.pool
         if self.on_startup:
             await self.on_startup(self.ctx)
@@ -107,11 +78,8 @@ class Consumer(Worker):
     async def _poll_iteration(self) -> None:
         free = self.max_jobs - len(self.tasks)
         if free > 0:
-            claim = self.pool.register_script(_CLAIM)
-            keys, now = [self.queue_name], timestamp_ms()
-            found = await claim(keys, [now, free, LEASE, self._owner, in_progress_key_prefix])
-            for job_id in found:
-                self._start(job_id.decode())
+            for job_id in await self._claims.take(free):
+                self._start(job_id)
         await self.heart_beat()
 
     def _start(self, job_id: str) -> None:
@@ -128,7 +96,7 @@ class Consumer(Worker):
     async def run_job(self, job_id: str, score: int) -> None:
         """Call the function; whatever it does, the message is done with: Postgres has the job."""
         del score
-        message = await self._safely(self.pool.get(job_key_prefix + job_id))
+        message = await self._safely(self._claims.message(job_id))
         call = self._call(job_id, message) if message else None
         try:
             if call is not None:
@@ -139,9 +107,7 @@ class Consumer(Worker):
             self.jobs_failed += 1
             raise
         finally:
-            done = self.pool.register_script(_DONE)
-            keys = [self.queue_name, in_progress_key_prefix + job_id, job_key_prefix + job_id]
-            await asyncio.shield(self._safely(done(keys, [self._owner, job_id])))
+            await asyncio.shield(self._safely(self._claims.end(job_id)))
 
     def _call(self, job_id: str, message: bytes) -> Coroutine[Any, Any, Any] | None:
         try:
@@ -166,10 +132,7 @@ class Consumer(Worker):
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY)
-            async with self.pool.pipeline(transaction=False) as pipe:
-                for job_id in self.tasks:
-                    pipe.pexpire(in_progress_key_prefix + job_id, LEASE)
-                await self._safely(pipe.execute())
+            await self._safely(self._claims.renew(list(self.tasks)))
 
     async def _safely(self, asked: Any) -> Any:
         """The answer, or None while Redis is away: a job never depends on it."""

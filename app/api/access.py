@@ -37,12 +37,17 @@ class Needs:
             raise Unauthorized(hint="Make one: liftlock tokens create NAME --scope deploy")
         if token is None:
             raise Unauthorized("The token is unknown, was revoked or has expired.")
-        if not scope.allows(token.scope, self.scope):
-            raise Forbidden(
-                f"Token {token.name} has the scope {token.scope}; this needs {self.scope}.",
-                hint=f"Make another: liftlock tokens create NAME --scope {self.scope}",
-            )
+        require(token, self.scope)
         request.state.token = token
+
+
+def require(token: Token, wanted: Scope) -> None:
+    """Raises Forbidden; for routes where the body decides what is needed."""
+    if not scope.allows(token.scope, wanted):
+        raise Forbidden(
+            f"Token {token.name} has the scope {token.scope}; this needs {wanted}.",
+            hint=f"Make another: liftlock tokens create NAME --scope {wanted}",
+        )
 
 
 def _bearer(header: str | None) -> str | None:

@@ -19,7 +19,7 @@ from app.api.refs import Ref, SecretName
 from app.api.route import router as routes_of
 from app.domain.app_server import AppServerStatus
 from app.domain.instance_spec import InstanceSpec
-from app.domain.redaction import MIN_SECRET
+from app.domain.spellings import MIN_SECRET
 from app.services.instances import AppServerView, InstanceView
 
 router = routes_of("instances")

@@ -7,36 +7,19 @@ from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from app import services
-from app.api.access import READ, Deployer
+from app.api.access import READ, Deployer, require
 from app.api.documented import BODY, problems
 from app.api.handles import Here
+from app.api.job_order import JobOrder
 from app.api.job_view import JobBody, accepted
 from app.api.pages import Limit, Page, Paged
-from app.api.refs import Id, RefField, RefFilter
+from app.api.refs import Id, RefFilter
 from app.api.route import router as routes_of
 from app.domain.job import JobKind, JobStatus, StepStatus
-from app.domain.naming import Revision
+from app.domain.scope import Scope
 from app.services.jobs import JobRequest
 
 router = routes_of("jobs")
-
-
-class JobOrder(BaseModel):
-    """What is to be done."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"kind": "provision", "instance": "guestbook"}]},
-    )
-
-    kind: JobKind
-    instance: RefField | None = None
-    #: Instead of the instance's own.
-    host: RefField | None = None
-    #: Instead of the instance's own.
-    revision: Revision | None = None
-    #: Make the plan and end: nothing is done on the host.
-    dry_run: bool = False
 
 
 class Event(BaseModel):
@@ -135,7 +118,12 @@ async def create_job(
     here: Here,
     token: Deployer,
 ) -> Response:
-    """Ask for work. The job is committed before the answer: nothing loses it."""
+    """Ask for work. The job is committed before the answer: nothing loses it.
+
+    Reading a host's key (`enroll`) takes a token of scope admin.
+    """
+    if body.kind is JobKind.ENROLL:
+        require(token, Scope.ADMIN)
     job = await services.jobs.request(
         here.db,
         here.queue,

@@ -91,7 +91,7 @@ async def _service_error(request: Request, error: Exception) -> Response:
     fields = error.errors if isinstance(error, Invalid) else ()
     detail = error.detail
     if len(fields) == 1 and detail == type(error).__doc__:
-        detail = f"{fields[0].pointer or 'the body'}: {fields[0].detail}."
+        detail = _said_of(fields[0].pointer or "the body", fields[0].detail)
     return problem(
         request,
         code=error.code,
@@ -101,6 +101,11 @@ async def _service_error(request: Request, error: Exception) -> Response:
         errors=[FieldProblem(pointer=f.pointer, detail=f.detail, line=f.line) for f in fields],
         headers=_headers(error),
     )
+
+
+def _said_of(place: str, words: str) -> str:
+    """A sentence, whether or not the words are one already."""
+    return f"{place}: {words.removesuffix('.')}."
 
 
 def _headers(error: ServiceError) -> dict[str, str]:
@@ -132,7 +137,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     first = found[0]
     where = first.parameter or first.pointer or "the body"
     more = f" And {len(found) - 1} more." if len(found) > 1 else ""
-    detail = f"{where}: {first.detail}.{more}"
+    detail = f"{_said_of(where, first.detail)}{more}"
     return problem(request, code="invalid-request", status=422, detail=detail, errors=found)
 
 

@@ -6,6 +6,8 @@ import hashlib
 import re
 from typing import Annotated
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import AfterValidator, Field
 
 _TYPES = frozenset(
@@ -33,10 +35,19 @@ def check_key(text: str) -> str:
     except (binascii.Error, ValueError):
         raise ValueError(_WANTED) from None
     name = words[0].encode()
+    key = f"{words[0]} {words[1]}"
     # RFC 4253: the blob begins with the length and name of its type.
-    if not blob.startswith(len(name).to_bytes(4, "big") + name) or len(blob) <= 4 + len(name):
+    if not blob.startswith(len(name).to_bytes(4, "big") + name) or not _loads(key):
         raise ValueError(f"the key is damaged, or it is no {words[0]} key")
-    return f"{words[0]} {words[1]}"
+    return key
+
+
+def _loads(key: str) -> bool:
+    try:
+        load_ssh_public_key(key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def fingerprint(key: str) -> str:

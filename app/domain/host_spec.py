@@ -17,6 +17,9 @@ OPTIONS = {
     Supervisor.SYSTEMD: frozenset({"scope"}),
 }
 
+#: Whose systemd it is: the user's own, or the machine's.
+_SCOPES = ("user", "system")
+
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?")
 _FOLDER = re.compile(r"/?[A-Za-z0-9._][A-Za-z0-9._@+-]*(/[A-Za-z0-9._@+-]+)*/?")
 
@@ -36,8 +39,15 @@ def _folder(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("give one line without control characters")
+    return text
+
+
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 Label = Annotated[str, Field(max_length=200)]
+Option = Annotated[str, AfterValidator(_one_line), Field(min_length=1, max_length=500)]
 
 
 class HostSpec(BaseModel):
@@ -69,9 +79,7 @@ class HostSpec(BaseModel):
     #: The name of the host to reach it through.
     jump_host: Name | None = None
     supervisor: Supervisor = Supervisor.NONE
-    supervisor_options: dict[str, Annotated[str, Field(min_length=1, max_length=500)]] = Field(
-        default_factory=dict
-    )
+    supervisor_options: dict[str, Option] = Field(default_factory=dict)
     pool: Name | None = None
     labels: dict[Annotated[str, Field(min_length=1, max_length=63)], Label] = Field(
         default_factory=dict, max_length=50
@@ -93,6 +101,9 @@ class HostSpec(BaseModel):
             raise _at(
                 "supervisor_options", f"`{name}` is none of {self.supervisor}'s: it takes {known}"
             )
+        scope = self.supervisor_options.get("scope", _SCOPES[0])
+        if scope not in _SCOPES:
+            raise _at("supervisor_options", f"`scope` is {' or '.join(_SCOPES)}")
         return self
 
 

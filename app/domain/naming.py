@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+#: What git allows in no name of a branch or tag; no version of a package has it either.
+_NO_REVISION = re.compile(r"\.\.|@\{|[\^~:?*\[\\]|//|(^|/)\.|^/|/$|\.$|\.lock(/|$)|^@$")
 _LONGEST_HOSTNAME = 253
 
 
@@ -33,6 +35,11 @@ def _address(text: str) -> str:
 def _revision(text: str) -> str:
     if text.startswith("-") or not text.isprintable() or " " in text:
         raise ValueError("a revision has no spaces or control characters and no - in front")
+    if _NO_REVISION.search(text):
+        raise ValueError(
+            "give a branch, a tag, a commit or a version by its plain name: git allows none of"
+            " .. @{ ^ ~ : ? * [ \\ in it, and no / or . at an end"
+        )
     return text
 
 

@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from app.domain import recipe_rules, recipe_source, recipe_wording
 from app.domain.recipe_parts import (
+    MOST_STEPS,
     URL_PATH,
     Action,
     Check,
@@ -30,6 +33,7 @@ from app.domain.recipe_parts import (
 )
 from app.domain.recipe_rules import DEPLOY_KEY, name_problem
 from app.domain.recipe_source import (
+    MAX_ERRORS,
     InvalidRecipe,
     Path,
     RecipeError,
@@ -77,10 +81,10 @@ class Recipe(Part):
     settings: dict[str, Setting] = Field(default_factory=dict)
     secrets: dict[str, Secret] = Field(default_factory=dict)
     preflight: Preflight = Preflight()
-    build: tuple[Action, ...] = ()
+    build: Annotated[tuple[Action, ...], Field(max_length=MOST_STEPS)] = ()
     static: Static | None = None
-    prepare: tuple[Action, ...] = ()
-    participants: tuple[Participant, ...] = ()
+    prepare: Annotated[tuple[Action, ...], Field(max_length=MOST_STEPS)] = ()
+    participants: Annotated[tuple[Participant, ...], Field(max_length=MOST_STEPS)] = ()
     start: Start
     stop: Stop = Stop()
     check: Check
@@ -114,10 +118,10 @@ class Recipe(Part):
         out; null counts as not given.
         """
         given = {name: value for name, value in values.items() if value is not None}
+        unknown = islice((name for name in given if name not in self.settings), MAX_ERRORS)
         errors = [
             _setting_error(name, f"unknown setting{recipe_rules.near_miss(name, self.settings)}")
-            for name in given
-            if name not in self.settings
+            for name in unknown
         ]
         resolved: dict[str, str] = {}
         for name, setting in self.settings.items():
@@ -165,7 +169,7 @@ def parse(source: str) -> Recipe:
 def _checked(source: Source) -> Recipe:
     """Types first, then what one key says about another."""
     try:
-        bad = list(unstorable(source.data))
+        bad = list(islice(unstorable(source.data), MAX_ERRORS))
         if bad:
             raise InvalidRecipe([source.error(path, _UNSTORABLE) for path in bad])
         recipe = Recipe.model_validate_json(json.dumps(source.data))
@@ -173,7 +177,9 @@ def _checked(source: Source) -> Recipe:
         raise InvalidRecipe(recipe_wording.errors(Recipe, source, error)) from None
     except (TypeError, ValueError, RecursionError):
         raise InvalidRecipe([RecipeError("", None, "this is not JSON data")]) from None
-    found = [source.error(path, message) for path, message in _contradictions(recipe)]
+    # Finding what was meant by an unknown name costs far more than finding that it is unknown.
+    first = islice(_contradictions(recipe), MAX_ERRORS)
+    found = [source.error(path, message) for path, message in first]
     if found:
         raise InvalidRecipe(found)
     return recipe

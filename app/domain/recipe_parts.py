@@ -14,6 +14,9 @@ MAX_VALUE = 32_768
 #: Text is accepted too: a command line cannot send anything else.
 _BOOLEANS = {"1": "1", "true": "1", "yes": "1", "0": "0", "false": "0", "no": "0"}
 
+#: Entries of one list of steps: each entry is at least one step of a plan.
+MOST_STEPS = 100
+
 Script = Annotated[str, Field(min_length=1, max_length=32_768)]
 Title = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._-]{0,62}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -96,8 +99,8 @@ class Static(Part):
 
 class Participant(Part):
     name: Slug
-    after: tuple[Slug, ...] = ()
-    created: Annotated[tuple[Action, ...], Field(min_length=1)]
+    after: Annotated[tuple[Slug, ...], Field(max_length=MOST_STEPS)] = ()
+    created: Annotated[tuple[Action, ...], Field(min_length=1, max_length=MOST_STEPS)]
     #: Exits 0 when the stored data is older than this code, 1 when it fits.
     needs_upgrade: Script | None = None
 

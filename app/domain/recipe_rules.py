@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 #: Variables that Liftlock itself sets for every script of a recipe.
 PLACES = ("APP_DIR", "SHARED_DIR", "RELEASE_DIR", "RUN_DIR")
 FACTS = ("BIND", "PORT", "INSTANCE", "REVISION", "COMMIT", "DOMAIN")
+#: Which variables a supervised site is started with: the step that saves them reads it.
+_NAMES = "NAMES"
 #: The key for a private repository: only the checkout sees it.
 DEPLOY_KEY = "DEPLOY_KEY"
 #: Variables of the shell, the loader and the interpreters: a setting must not change how the
@@ -14,25 +19,26 @@ DEPLOY_KEY = "DEPLOY_KEY"
 # fmt: off
 _SYSTEM = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "OLDPWD", "IFS", "ENV", "BASH_ENV",
-    "PS1", "PS2", "PS4", "OPTIND", "PPID", "UID", "EUID", "TMPDIR", "LD_PRELOAD",
-    "LD_LIBRARY_PATH", "LD_AUDIT", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "SSH_AUTH_SOCK",
+    "PS1", "PS2", "PS4", "OPTIND", "PPID", "UID", "EUID", "TMPDIR", "PYTHONHOME",
+    "PYTHONPATH", "PYTHONSTARTUP", "SSH_AUTH_SOCK",
 )
 # fmt: on
-RESERVED = frozenset((*PLACES, *FACTS, DEPLOY_KEY, *_SYSTEM))
+RESERVED = frozenset((*PLACES, *FACTS, _NAMES, DEPLOY_KEY, *_SYSTEM))
 
 #: As many words as a message can list and still be read.
 FEW = 20
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_PREFIX = "LIFTLOCK_"
+#: Of the runner (`ll_` in its shell), and of the loader.
+_PREFIXES = ("LIFTLOCK_", "LL_", "LD_")
 
 
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be a setting or secret that scripts see; None when it can."""
+    if name in RESERVED or name.upper().startswith(_PREFIXES):
+        return f"`{name}` is reserved: Liftlock or the shell sets it"
     if not _VARIABLE.fullmatch(name):
         return f"`{name}` is not a variable name: capitals, digits and _, at most 64, letter first"
-    if name in RESERVED or name.startswith(_PREFIX):
-        return f"`{name}` is reserved: Liftlock or the shell sets it"
     return None
 
 
@@ -54,22 +60,30 @@ def in_order(after: Mapping[str, Sequence[str]]) -> list[str]:
 
     Names that wait for themselves, directly or not, are left out; see `circle`.
     """
-    waiting = dict(after)
+    sorter = TopologicalSorter(after)
+    with suppress(CycleError):
+        sorter.prepare()
+    written = {name: place for place, name in enumerate(after)}
+    names = list(after)
+    ready: list[int] = []
     done: list[str] = []
-    while ready := next((name for name in waiting if set(waiting[name]) <= set(done)), None):
-        done.append(ready)
-        del waiting[ready]
+    while sorter:
+        for name in sorter.get_ready():
+            heappush(ready, written[name])
+        if not ready:
+            break
+        done.append(names[heappop(ready)])
+        sorter.done(done[-1])
     return done
 
 
 def circle(after: Mapping[str, Sequence[str]]) -> list[str]:
-    """A chain of names that ends where it began, empty when there is none."""
-    left = {name: before for name, before in after.items() if name not in in_order(after)}
-    if not left:
-        return []
-    chain = [next(iter(left))]
-    while True:
-        following = next(name for name in left[chain[-1]] if name in left)
-        if following in chain:
-            return [*chain[chain.index(following) :], following]
-        chain.append(following)
+    """A chain of names, each after the next, that ends where it began; empty when there is none."""
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        chain: list[str] = error.args[1][:0:-1]
+        members = set(chain)
+        first = chain.index(next(name for name in after if name in members))
+        return [*chain[first:], *chain[: first + 1]]
+    return []

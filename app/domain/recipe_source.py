@@ -51,12 +51,18 @@ class Source:
         """An error at `path`, on its line or on that of the nearest key around it."""
         around = (path[:length] for length in range(len(path), -1, -1))
         line = next((self.lines[place] for place in around if place in self.lines), None)
-        return RecipeError(pointer(path), line, message)
+        return RecipeError(pointer(path), line, encodable(message))
 
 
 def pointer(path: Path) -> str:
-    """The JSON pointer (RFC 6901) of a path."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    """The JSON pointer (RFC 6901) of a path, fit to be sent."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return encodable("".join(f"/{part}" for part in parts))
+
+
+def encodable(text: str) -> str:
+    """The text with half a surrogate pair spelled out, which UTF-8 cannot hold."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def read(text: str) -> Source:
@@ -180,7 +186,8 @@ class _Reader:
         return number
 
     def _complain(self, path: Path, node: yaml.Node, message: str) -> None:
-        self.errors.append(RecipeError(pointer(path), node.start_mark.line + 1, message))
+        line = node.start_mark.line + 1
+        self.errors.append(RecipeError(pointer(path), line, encodable(message)))
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> RecipeError:

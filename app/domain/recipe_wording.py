@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from app.domain.recipe_parts import described
 from app.domain.recipe_rules import near_miss
-from app.domain.recipe_source import Path, RecipeError, Source
+from app.domain.recipe_source import MAX_ERRORS, Path, RecipeError, Source
 
 _WANTED = {
     "string_type": "text",
@@ -28,10 +29,14 @@ def errors(model: type[BaseModel], source: Source, error: ValidationError) -> li
     """One error for each place, with its line."""
     details = error.errors(include_url=False)
     places = [detail["loc"] for detail in details]
-    return [
-        source.error(detail["loc"], _message(model, detail))
+    worth_saying = (
+        detail
         for detail in details
         if detail["type"] != "too_short" or not _any_below(detail["loc"], places)
+    )
+    return [
+        source.error(detail["loc"], _message(model, detail))
+        for detail in islice(worth_saying, MAX_ERRORS)
     ]
 
 
@@ -49,6 +54,9 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"the key `{key}` is missing"
     if kind == "too_short":
         return f"`{key}` wants at least one entry"
+    if kind == "too_long":
+        size = detail["ctx"]
+        return f"`{key}` has {size['actual_length']} entries; {size['max_length']} are the limit"
     if kind in _WANTED:
         name = f"`{key}` wants" if isinstance(key, str) and key else "wants"
         return f"{name} {_WANTED[kind]}, found {described(found)}"

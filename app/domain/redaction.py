@@ -1,53 +1,55 @@
 """Redaction: the one place through which text passes on its way to database, stream and log."""
 
-import base64
-import json
-import shlex
-from collections.abc import Iterable
-from urllib.parse import quote
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from app.domain.spellings import MIN_SECRET, encoded, variants
 
 MASK = "[redacted]"
 
-#: Shorter values would blank out ordinary words; the API refuses secrets below this length.
-MIN_SECRET = 6
+#: A line that may belong to a block of base64 or hex: one word, perhaps masked in part.
+_WRAPPED_LINE = re.compile(r"^[ \t]*([A-Za-z0-9+/_\[\]-]{4,}+)={0,2}\r?$", re.MULTILINE)
+
+Span = tuple[int, int]
 
 
-def variants(value: str) -> frozenset[str]:
-    """The spellings under which a secret shows up in output: plain and encoded."""
-    raw = value.encode()
-    found = {
-        value,
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-        quote(value, safe=""),
-        quote(value),
-        shlex.quote(value),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-    }
-    found.update(line.strip() for line in value.splitlines())
-    # Spellings are kept to one line: a secret of several lines is masked line by line, so
-    # that a stream may show every finished line at once.
-    return frozenset(text for text in found if len(text) >= MIN_SECRET and "\n" not in text)
+def _alternation(texts: list[str]) -> str:
+    """A pattern for any of the sorted texts, the longest first; common beginnings come once."""
+    branches = []
+    for first, group in groupby(texts, key=lambda text: text[:1]):
+        members = list(group)
+        if first:
+            start = _common_start(members[0], members[-1])
+            rest = _alternation([text[len(start) :] for text in members])
+            branches.append(re.escape(start) + rest)
+    if not branches:
+        return ""
+    return f"(?:{'|'.join(branches)})" + ("?" if texts[0] == "" else "")
+
+
+def _common_start(one: str, other: str) -> str:
+    unlike = (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(unlike, min(len(one), len(other)))]
 
 
 class Redactor:
     """Replaces every registered secret, in all its spellings, by a mask."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        spellings = {text for secret in secrets for text in variants(secret)}
-        #: Longest first, so that a spelling is never cut by a shorter one inside it.
-        self._spellings = sorted(spellings, key=lambda text: (-len(text), text))
-
-    @property
-    def overlap(self) -> int:
-        """Characters to hold back at a cut, so that a secret across two chunks is still seen."""
-        return len(self._spellings[0]) - 1 if self._spellings else 0
+        known = {secret for secret in secrets if len(secret) >= MIN_SECRET}
+        spellings = sorted({text for secret in known for text in variants(secret)})
+        #: Characters to hold back at a cut, so that a secret across two chunks is still seen.
+        self.overlap = max(map(len, spellings), default=1) - 1
+        self._pattern = re.compile(_alternation(spellings)) if spellings else None
+        self._encoded = sorted({pair for one in known for pair in encoded(one.encode())})
+        #: Rules out nearly every line at once: it has the end of no encoding, and is in none.
+        ends = {end for text, least in self._encoded for end in (text[:least], text[-least:])}
+        self._ends = re.compile(_alternation(sorted(ends)))
+        self._all_encoded = "\n".join(text for text, _ in self._encoded)
 
     def clean(self, text: str) -> str:
-        for spelling in self._spellings:
-            text = text.replace(spelling, MASK)
-        return text
+        return _masked(text, self.spans(text), end=len(text))
 
     def clean_json(self, value: object) -> object:
         """The same for every string inside a JSON value, keys left alone."""
@@ -59,6 +61,52 @@ class Redactor:
             return [self.clean_json(item) for item in value]
         return value
 
+    def spans(self, text: str, *, complete: bool = True) -> list[Span]:
+        """Where the secrets stand, in order and apart; unless `complete`, text will follow."""
+        if self._pattern is None:
+            return []
+        found = [match.span() for match in self._pattern.finditer(text)]
+        for line in _WRAPPED_LINE.finditer(text):
+            if self._ends.search(line[1]) or line[1] in self._all_encoded:
+                ended = complete or line.end() < len(text)
+                found += self._pieces(line[1], line.start(1), ended=ended)
+        return _apart(found)
+
+    def _pieces(self, line: str, at: int, *, ended: bool) -> Iterator[Span]:
+        """Parts of an encoding that a block's line breaks have cut; it may go on at both ends."""
+        for whole, least in self._encoded:
+            if ended and len(line) >= MIN_SECRET and line in whole:
+                yield at, at + len(line)
+            if whole[-least:] in line and (size := _overlap(whole, line, least)):
+                yield at, at + size
+            if ended and whole[:least] in line and (size := _overlap(line, whole, least)):
+                yield at + len(line) - size, at + len(line)
+
+
+def _overlap(one: str, other: str, least: int) -> int:
+    """The most characters, at least `least`, that end the one and begin the other; else 0."""
+    sizes = range(min(len(one), len(other)), least - 1, -1)
+    return next((size for size in sizes if one.endswith(other[:size])), 0)
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    """In order, those that overlap made one."""
+    apart: list[Span] = []
+    for start, end in sorted(spans):
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def _masked(text: str, spans: Iterable[Span], *, end: int) -> str:
+    pieces, shown = [], 0
+    for start, stop in spans:
+        pieces += [text[shown:start], MASK]
+        shown = stop
+    return "".join((*pieces, text[shown:end]))
+
 
 class RedactingStream:
     """Cleans text that arrives in chunks: nothing leaves before it can no longer grow a secret."""
@@ -69,10 +117,17 @@ class RedactingStream:
 
     def feed(self, chunk: str) -> str:
         """What may be shown now."""
-        self._held = self._redactor.clean(self._held + chunk)
-        cut = max(self._held.rfind("\n") + 1, len(self._held) - self._redactor.overlap)
-        ready, self._held = self._held[:cut], self._held[cut:]
-        return ready
+        text = self._held + chunk
+        cut = max(text.rfind("\n") + 1, len(text) - self._redactor.overlap)
+        if cut <= 0:
+            self._held = text
+            return ""
+        found = self._redactor.spans(text, complete=False)
+        # What begins before the cut is seen in its full length, and leaves as one mask.
+        ready = [span for span in found if span[0] < cut]
+        cut = max(cut, ready[-1][1]) if ready else cut
+        self._held = text[cut:]
+        return _masked(text, ready, end=cut)
 
     def flush(self) -> str:
         """The rest, at the end of the stream."""

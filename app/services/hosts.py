@@ -78,9 +78,23 @@ async def delete(db: Database, ref: str, *, expected: Expected) -> None:
         if dependents:
             raise InUse(
                 f"Host {host.name} is still needed: {', '.join(dependents)}.",
-                hint="Move or delete those first: liftlock instances list",
+                hint=await _way_out(session, host),
             )
         await store.hosts.delete(session, host)
+
+
+async def _way_out(session: AsyncSession, host: Host) -> str:
+    """What to do about a host that something still needs.
+
+    App servers are kept as history, ended ones too, until their instance is deleted.
+    """
+    instances = await store.hosts.instances_with_history(session, host.id)
+    if not instances:
+        return "Move or delete those first: liftlock instances list"
+    return (
+        f"App servers, ended ones too, go with their instance ({', '.join(instances)}); delete it"
+        f" first: liftlock instances delete {instances[0]}"
+    )
 
 
 async def read_key(
@@ -134,15 +148,22 @@ def _check_status(spec: HostSpec, host: Host) -> None:
 
 async def _apply(session: AsyncSession, host: Host, spec: HostSpec) -> None:
     """Write the description into the row."""
+    machine = _machine(host)
     host.jump_host_id = await _jump(session, host, spec.jump_host)
     host.username = spec.user
     plain = spec.model_dump(exclude={"user", "jump_host", "host_key"})
     for name, value in plain.items():
         setattr(host, name, value)
-    if spec.host_key != host.host_key:
+    if spec.host_key != host.host_key or _machine(host) != machine:
+        # A key that another machine showed must not be confirmed as this one's.
         host.host_key, host.pending_host_key, host.pending_fingerprint = spec.host_key, None, None
     if not spec.port_first <= host.next_port <= spec.port_last:
         host.next_port = spec.port_first
+
+
+def _machine(host: Host) -> tuple[str, int, UUID | None]:
+    """What decides which machine answers."""
+    return host.address, host.port, host.jump_host_id
 
 
 async def _jump(session: AsyncSession, host: Host, name: str | None) -> UUID | None:
@@ -150,7 +171,7 @@ async def _jump(session: AsyncSession, host: Host, name: str | None) -> UUID | N
     if name is None:
         return None
     try:
-        via = first = await store.hosts.get(session, name)
+        via = first = await store.hosts.hold(session, name)
     except NotFound as error:
         raise _invalid("jump_host", error.detail) from None
     for _ in range(_MOST_JUMPS):

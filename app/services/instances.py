@@ -129,7 +129,7 @@ async def _host_id(session: AsyncSession, name: str | None) -> UUID | None:
     if name is None:
         return None
     try:
-        return (await store.hosts.get(session, name)).id
+        return (await store.hosts.hold(session, name)).id
     except NotFound as error:
         raise _invalid("/host", error.detail, hint="List them: liftlock hosts list") from None
 

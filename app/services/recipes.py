@@ -1,5 +1,6 @@
 """Recipes: pushed as documents, kept as versions that never change."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from uuid import UUID
@@ -17,10 +18,11 @@ from app.store.database import Database
 async def push(db: Database, source: str) -> tuple[Row, bool]:
     """Store a YAML document as the newest version of its name; False when it is that already.
 
-    Raises Invalid with the line and key of every error.
+    Raises Invalid with the line and key of every error. Reading a large document takes a second,
+    so another thread does it: others are answered meanwhile.
     """
     try:
-        recipe = recipes.parse(source)
+        recipe = await asyncio.to_thread(recipes.parse, source)
     except InvalidRecipe as error:
         raise _invalid(error) from None
     return await _push(db, recipe, source)
@@ -29,7 +31,7 @@ async def push(db: Database, source: str) -> tuple[Row, bool]:
 async def push_document(db: Database, document: object) -> tuple[Row, bool]:
     """The same for plain JSON data, without lines."""
     try:
-        recipe = Recipe.from_document(document)
+        recipe = await asyncio.to_thread(Recipe.from_document, document)
     except InvalidRecipe as error:
         raise _invalid(error, below="/document") from None
     return await _push(db, recipe, json.dumps(document, indent=2, ensure_ascii=False))
@@ -39,7 +41,7 @@ async def load_shipped(db: Database, sources: Iterable[str]) -> list[Row]:
     """Push each whose content no version has yet; the new rows."""
     new = []
     for source in sources:
-        recipe = recipes.parse(source)
+        recipe = await asyncio.to_thread(recipes.parse, source)
         async with db.transaction() as session:
             await store.recipes.lock_name(session, recipe.name)
             if not await store.recipes.find_digest(session, recipe.name, recipe.digest):

@@ -7,22 +7,27 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.recipe import DEPLOY_KEY, Recipe, name_problem
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, FieldError, Invalid
 from app.gateways.vault import Vault
 from app.models import Instance
 from app.store.database import Database
+
+#: Of all values of one instance: they go to the host together, and that has an end too.
+MOST_BYTES = 512 * 1024
 
 
 async def put(db: Database, vault: Vault, *, instance: str, name: str, value: str) -> datetime:
     """Set or replace one; when it was done. The value is not readable again through the API.
 
-    Raises Invalid for a name that scripts cannot see.
+    Raises Invalid for a name that scripts cannot see, and for more than MOST_BYTES together.
     """
     problem = None if name == DEPLOY_KEY else name_problem(name)
     if problem:
         raise Invalid(f"The secret cannot have this name: {problem}.")
     async with db.transaction() as session:
-        row = await store.instances.get(session, instance)
+        # Locked, so that two at once cannot each find room for one.
+        row = await store.instances.lock(session, instance)
+        await _check_room(session, vault, row, name, value)
         return await _seal(session, vault, row, name, value)
 
 
@@ -71,6 +76,22 @@ async def reveal(session: AsyncSession, vault: Vault, instance: Instance) -> dic
     return {
         row.name: vault.open(row.ciphertext, context=_context(instance, row.name)) for row in found
     }
+
+
+async def _check_room(
+    session: AsyncSession, vault: Vault, instance: Instance, name: str, value: str
+) -> None:
+    # Sealing adds the same to every value, so nothing has to be opened to be measured.
+    added = len(vault.seal("", context=_context(instance, name)))
+    found = await store.instances.list_secrets(session, instance.id)
+    others = sum(len(row.ciphertext) - added for row in found if row.name != name)
+    size = others + len(value.encode())
+    if size > MOST_BYTES:
+        detail = (
+            f"the secrets of instance {instance.name} would have {size} bytes together;"
+            f" {MOST_BYTES} are the limit"
+        )
+        raise Invalid(errors=(FieldError("/value", detail),))
 
 
 async def _seal(

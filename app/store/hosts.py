@@ -3,12 +3,13 @@
 from uuid import UUID
 
 from sqlalchemy import func, or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.domain.app_server import HOLDS_PORT
 from app.domain.job import FINAL, JobKind, JobStatus
-from app.errors import Conflict
+from app.errors import Conflict, InUse
 from app.models import AppServer, Host, Instance, Job
 from app.models.base import utc_now
 from app.store import rows
@@ -26,6 +27,11 @@ async def lock(session: AsyncSession, ref: str | UUID) -> Host:
     return await rows.lock(session, Host, ref, noun="host")
 
 
+async def hold(session: AsyncSession, ref: str | UUID) -> Host:
+    """For a row that is about to point at it."""
+    return await rows.hold(session, Host, ref, noun="host")
+
+
 async def list_page(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Host]:
     return await rows.page(session, select(Host), Host, after=after, limit=limit)
 
@@ -38,20 +44,22 @@ async def names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
 
 
 async def touch(session: AsyncSession, host: Host) -> Host:
-    """Count the change; the API's ETag follows."""
+    """Count the change; the API's ETag follows. Raises AlreadyExists for a name that is taken."""
     host.version += 1
     host.updated_at = utc_now()
-    session.add(host)
-    await session.flush()
-    return host
+    return await add(session, host)
 
 
 async def delete(session: AsyncSession, host: Host) -> None:
-    """Remove it; its finished jobs stay as history."""
+    """Remove it; its finished jobs stay as history. Raises InUse when something came meanwhile."""
+    message = f"Host {host.name} is needed since a moment ago: something was placed on it."
     connection = await session.connection()
     await connection.execute(update(Job).where(col(Job.host_id) == host.id).values(host_id=None))
     await session.delete(host)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise InUse(message, hint="See what it is: liftlock instances list") from error
 
 
 async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
@@ -60,7 +68,12 @@ async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
         "instance(s) placed on it": select(func.count()).where(
             or_(col(Instance.host_id) == host_id, col(Instance.prepared_host_id) == host_id)
         ),
-        "app server(s)": select(func.count()).where(col(AppServer.host_id) == host_id),
+        "living app server(s)": select(func.count()).where(
+            col(AppServer.host_id) == host_id, col(AppServer.status).in_(HOLDS_PORT)
+        ),
+        "ended app server(s)": select(func.count()).where(
+            col(AppServer.host_id) == host_id, col(AppServer.status).not_in(HOLDS_PORT)
+        ),
         "host(s) that jump through it": select(func.count()).where(
             col(Host.jump_host_id) == host_id
         ),
@@ -70,6 +83,18 @@ async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
     }
     found = [(noun, (await session.exec(query)).one()) for noun, query in counts.items()]
     return [f"{count} {noun}" for noun, count in found if count]
+
+
+async def instances_with_history(session: AsyncSession, host_id: UUID) -> list[str]:
+    """Names of instances that have app servers there, living or ended; deleting them ends that."""
+    query = (
+        select(Instance.name)
+        .where(
+            col(Instance.id).in_(select(AppServer.instance_id).where(AppServer.host_id == host_id))
+        )
+        .order_by(col(Instance.name))
+    )
+    return list((await session.exec(query)).all())
 
 
 async def free_capacity(session: AsyncSession, host: Host) -> int:

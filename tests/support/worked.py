@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app import services, store
+from app.domain.app_server import AppServerStatus
 from app.domain.job import JobStatus
 from app.domain.scope import Scope
 from app.store.database import Database
@@ -35,6 +36,14 @@ async def finish(db, job_id):
     job = await claim(db, job_id)
     async with db.transaction() as session:
         await store.jobs.settle(session, job.id, attempt=1, status=JobStatus.SUCCEEDED)
+
+
+async def end_app_server(db, job_id):
+    """Its app server could not be made; the row stays as history."""
+    async with db.transaction() as session:
+        app_server = (await store.app_servers.of_jobs(session, {UUID(job_id)}))[UUID(job_id)]
+        app_server.status = AppServerStatus.ERROR
+        session.add(app_server)
 
 
 async def show_host_key(db, job_id, *, host_key, fingerprint):

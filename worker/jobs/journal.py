@@ -1,7 +1,6 @@
 """The journal of one attempt: what the engine tells, redacted and written under the fence."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,17 +9,13 @@ from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.job import StepStatus
 from app.domain.problem import docs_url
-from app.domain.redaction import RedactingStream, Redactor
+from app.domain.redaction import Redactor
+from app.domain.spellings import without_controls, without_nul
 from app.models import Job
 from app.store.database import Database
 from worker.engine import StepFailed
+from worker.jobs.step_output import StepOutput
 from worker.steps.step import Note, Step
-
-#: Output is written when this much has gathered, or after this many seconds.
-FLUSH_BYTES = 16 * 1024
-FLUSH_AFTER = 0.1
-#: Characters of output kept for one step; the host's own log has more.
-STEP_LIMIT = 1024 * 1024
 
 
 class Journal:
@@ -28,18 +23,18 @@ class Journal:
 
     def __init__(self, db: Database, job: Job, redactor: Redactor) -> None:
         self._db, self._job, self._redactor = db, job, redactor
-        self._output: _StepOutput | None = None
+        self._output: StepOutput | None = None
 
     async def step_started(self, number: int, step: Step) -> None:
-        self._output = _StepOutput(number, step.name, self._redactor, self._write)
+        self._output = StepOutput(number, step.name, self._redactor, self._write)
         await services.execution.start_step(
             self._db, self._job, number=number, name=step.name, title=step.title
         )
 
     async def output(self, number: int, step: Step, text: str) -> None:
         if self._output is None or self._output.number != number:
-            self._output = _StepOutput(number, step.name, self._redactor, self._write)
-        await self._output.feed(text)
+            self._output = StepOutput(number, step.name, self._redactor, self._write)
+        await self._output.feed(without_nul(text))
 
     async def step_succeeded(
         self,
@@ -50,7 +45,7 @@ class Journal:
         duration: float,
         facts: Mapping[str, str],
     ) -> None:
-        clean = self._clean(dict(facts))
+        clean = self._clean(facts)
         data = {"number": number, "step": step.name, "exit_code": exit_code, "facts": clean}
         await self._finish(
             number,
@@ -65,7 +60,7 @@ class Journal:
         self, number: int, step: Step, *, error: StepFailed, duration: float
     ) -> None:
         data = {"number": number, "step": step.name, "exit_code": error.exit_code}
-        data["error"] = self._clean(error_of(error))
+        data["error"] = error_of(error, self._redactor)
         status = StepStatus.UNKNOWN if error.code == "connection-lost" else StepStatus.FAILED
         await self._finish(
             number,
@@ -84,7 +79,7 @@ class Journal:
         if error is None:
             await self._write(EventType.STEP_UNDONE, data)
         else:
-            data["error"] = self._clean(error_of(error))
+            data["error"] = error_of(error, self._redactor)
             await self._write(EventType.STEP_UNDO_FAILED, data)
 
     async def note(self, note: Note, facts: Mapping[str, str]) -> None:
@@ -137,71 +132,15 @@ class Journal:
     async def _write(self, event: EventType, data: Mapping[str, Any]) -> None:
         await services.execution.record(self._db, self._job, (event, data))
 
-    def _clean(self, value: Any) -> Any:
-        return self._redactor.clean_json(value)
+    def _clean(self, facts: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._redactor.clean(without_nul(value)) for name, value in facts.items()}
 
 
-class _StepOutput:
-    """Output of one step on its way into events: redacted, gathered, limited."""
-
-    def __init__(
-        self,
-        number: int,
-        step: str,
-        redactor: Redactor,
-        write: Callable[[EventType, Mapping[str, Any]], Awaitable[None]],
-    ) -> None:
-        self.number, self._step, self._write = number, step, write
-        self._stream = RedactingStream(redactor)
-        self._gathered: list[str] = []
-        self._size = self._kept = 0
-        self._timer: asyncio.Task[None] | None = None
-
-    async def feed(self, text: str) -> None:
-        self._gather(self._stream.feed(text))
-        if self._size >= FLUSH_BYTES:
-            await self._flush()
-        elif self._timer is None or self._timer.done():
-            self._raise_what_the_timer_met()
-            self._timer = asyncio.create_task(self._flush_soon())
-
-    async def end(self) -> None:
-        """Write the rest."""
-        if self._timer is not None:
-            self._timer.cancel()
-            await asyncio.wait({self._timer})
-            self._raise_what_the_timer_met()
-        self._gather(self._stream.flush())
-        await self._flush()
-
-    def _gather(self, text: str) -> None:
-        room = STEP_LIMIT - self._kept
-        if room < 0 or not text:
-            return
-        kept = text if len(text) <= room else text[:room] + "\n[truncated: too much output]\n"
-        self._kept += len(text)
-        self._size += len(kept)
-        self._gathered.append(kept)
-
-    async def _flush_soon(self) -> None:
-        await asyncio.sleep(FLUSH_AFTER)
-        await self._flush()
-
-    async def _flush(self) -> None:
-        text, self._gathered, self._size = "".join(self._gathered), [], 0
-        if text:
-            data = {"number": self.number, "step": self._step, "text": text}
-            await asyncio.shield(self._write(EventType.STEP_OUTPUT, data))
-
-    def _raise_what_the_timer_met(self) -> None:
-        if self._timer is not None and self._timer.done() and not self._timer.cancelled():
-            self._timer.result()
-
-
-def error_of(failed: StepFailed) -> dict[str, Any]:
-    """A step's failure in the form of a job's `error`."""
-    values = asdict(failed)
-    return {**values, "docs": docs_url(failed.code)}
+def error_of(failed: StepFailed, redactor: Redactor) -> dict[str, Any]:
+    """A step's failure in the form of a job's `error`; what people read in it is cleaned."""
+    said = {"title": failed.title, "detail": failed.detail, "hint": failed.hint}
+    clean = {name: redactor.clean(without_controls(text)) for name, text in said.items()}
+    return {**asdict(failed), **clean, "docs": docs_url(failed.code)}
 
 
 def _milliseconds(seconds: float) -> int:

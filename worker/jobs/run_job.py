@@ -125,7 +125,7 @@ def _end_of(work: Work, outcome: engine.Outcome, redactor: Redactor) -> dict[str
         "status": JobStatus.FAILED,
         "outcome": Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED,
         "service_state": down if work.instance else None,
-        "error": redactor.clean_json(error_of(outcome.error)),
+        "error": error_of(outcome.error, redactor),
     }
 
 

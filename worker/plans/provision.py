@@ -57,7 +57,9 @@ class ProvisionRequest:
             "DOMAIN": self.domain,
         }
         secrets = tuple(name for name in self.secret_names if name_problem(name) is None)
-        return Surroundings(self.site, {**self.environment, **facts}, secrets)
+        # A secret stands in for the setting of its name, and is not shown as one.
+        settings = {name: value for name, value in self.environment.items() if name not in secrets}
+        return Surroundings(self.site, {**settings, **facts}, secrets)
 
 
 def plan(request: ProvisionRequest) -> Plan:

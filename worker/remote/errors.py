@@ -12,17 +12,21 @@ RemoteError
 """
 
 from app.domain.problem import CODES
+from app.domain.spellings import without_controls
 
 
 class RemoteError(Exception):
-    """Something failed on the way to a host or on it; `detail` and `hint` are for people."""
+    """Something failed on the way to a host or on it; `detail` and `hint` are for people.
+
+    Both may quote what a host said, so they are cleaned of control characters.
+    """
 
     code = "internal-error"
 
     def __init__(self, detail: str, *, hint: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.hint = hint
+        self.detail = without_controls(detail)
+        self.hint = without_controls(hint)
+        super().__init__(self.detail)
 
     @property
     def title(self) -> str:

@@ -46,7 +46,8 @@ ask_repository() {
     *"Authentication failed"* | *"could not read Username"* | *"could not read Password"* | \\
     *"Permission denied"* | *"terminal prompts disabled"* | *"error: 401"* | *"error: 403"* | \\
     *"epository not found"* | *"Access denied"*) exit 44 ;;
-    *"ouldn't find remote ref"* | *"ot our ref"* | *"nadvertised object"*) return 1 ;;
+    *"ouldn't find remote ref"* | *"ot our ref"* | *"nadvertised object"* | \\
+    *"nvalid refspec"*) return 1 ;;
   esac
   exit 43
 }
@@ -59,21 +60,33 @@ git init --quiet --bare "$MIRROR"
 # The instance's lock keeps others away: a lock file here was left by a worker that died.
 find "$MIRROR" -name '*.lock' -type f -exec rm -f {} +
 commit=
+# Exactly one id: `v1..v2` and `^v1` name more than a commit, or anything but it.
+find_commit() {
+  commit=$(git -C "$MIRROR" rev-parse --verify --quiet "$1^{commit}") || commit=
+  case $commit in *[!0-9a-f]*) commit= ;; esac
+  case ${#commit} in 40 | 64) ;; *) commit= ;; esac
+  [ -n "$commit" ]
+}
 case $REVISION in
   '' | -* | *[:*?[]*) ;;
   HEAD | refs/*)
     if ask_repository quiet_git -C "$MIRROR" fetch --quiet -- "$REPOSITORY" "$REVISION"; then
-      commit=$(git -C "$MIRROR" rev-parse --verify --quiet 'FETCH_HEAD^{commit}') || :
+      find_commit FETCH_HEAD || :
     fi
     ;;
   *)
     ask_repository quiet_git -C "$MIRROR" fetch --quiet --prune --force -- "$REPOSITORY" \\
       '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' || exit 43
-    find_commit() { git -C "$MIRROR" rev-parse --verify --quiet "$REVISION^{commit}"; }
-    if ! commit=$(find_commit) && [ "${#REVISION}" -ge 40 ]; then
-      # A commit that no branch or tag leads to: some servers hand it out by its name.
-      ask_repository quiet_git -C "$MIRROR" fetch --quiet -- "$REPOSITORY" "$REVISION" || :
-      commit=$(find_commit) || :
+    if ! find_commit "$REVISION"; then
+      case $REVISION in
+        *[!0-9A-Fa-f]*) ;;
+        *)
+          # A commit that no branch or tag leads to: some servers hand it out by its name.
+          [ "${#REVISION}" -lt 40 ] ||
+            ask_repository quiet_git -C "$MIRROR" fetch --quiet -- "$REPOSITORY" "$REVISION" || :
+          find_commit "$REVISION" || :
+          ;;
+      esac
     fi
     ;;
 esac

@@ -1,5 +1,6 @@
 """The site's process: its run directory, and the plain way to start and stop it."""
 
+import re
 from dataclasses import dataclass
 
 from app.domain.recipe import Recipe
@@ -18,7 +19,7 @@ echo "$RUN_DIR/run is written"
 
 _SAVE = """\
 set -eu
-sh "$LIFTLOCK_RUNNER" saveenv "$RUN_DIR/env" $NAMES
+sh "$LIFTLOCK_RUNNER" saveenv "$RUN_DIR/env" {names}
 echo "$RUN_DIR/env is written, readable by $(id -un) alone"
 """
 
@@ -47,6 +48,8 @@ fi
 echo "$CURRENT -> releases/$RELEASE"
 """
 
+_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -70,9 +73,12 @@ def run_directory(site: Site, recipe: Recipe) -> Command:
 
 def save_env(around: Surroundings) -> Command:
     """The values that the site is started with, on the host's disk with mode 0600."""
+    # In the text of the script, where no variable of a recipe can take their place.
+    if unfit := [name for name in around.names if not _NAME.fullmatch(name)]:
+        raise ValueError(f"not names of variables: {unfit}")
     return Command(
-        _SAVE,
-        env={**around.env, "NAMES": " ".join(around.names)},
+        _SAVE.replace("{names}", " ".join(around.names)),
+        env=around.env,
         paths=around.site.paths,
         secrets=around.secrets,
         timeout=60,

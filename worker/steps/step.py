@@ -29,6 +29,12 @@ class Command:
     reports: tuple[str, ...] = ()  # facts read from output lines `name=value`
     failures: Mapping[int, Failure] = field(default_factory=dict)  # by exit code
 
+    def __post_init__(self) -> None:
+        """A secret never takes the place of a value that the script was written for."""
+        taken = {*self.env, *self.paths}
+        secrets = tuple(name for name in self.secrets if name not in taken)
+        object.__setattr__(self, "secrets", secrets)
+
 
 @dataclass(frozen=True)
 class Probe:

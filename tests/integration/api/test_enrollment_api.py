@@ -6,8 +6,8 @@ from tests.support import factories, worked
 from tests.support.problems import check_problem, pointers
 
 SHOWN = (
-    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBE0yOe7uLmDYXuXPm7"
-    "pKQOUFZ0sQ0ctK4nVFfFLGdX7mX8y1Z5hXq0qz5cOqk3gGkq6f4V9JQ1rYlq8n2rWq0wE="
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBL9XZFh5DVyeJ+gyoD"
+    "RaFrPFDL46y4gzza0ZJOZQXB+LievlTSua5fDCT80STsOLM2x/rw3HY7BdMDlknIrygtk="
 )
 NEW = fingerprint(SHOWN)
 PINNED = fingerprint(factories.HOST_KEY)
@@ -90,3 +90,19 @@ async def test_what_is_no_fingerprint_is_refused(client, stranger):
 async def test_an_unknown_host_cannot_be_enrolled(client):
     for body in ({}, {"fingerprint": NEW}):
         check_problem(await client.post("/v1/hosts/none/enroll", json=body), 404)
+
+
+@pytest.mark.parametrize("change", [{"address": "127.0.0.2"}, {"port": 2222}, {"jump_host": "way"}])
+async def test_a_key_of_another_machine_does_not_wait_any_longer(client, db, stranger, change):
+    await made(client.post("/v1/hosts", json={**HOST, "name": "way"}))
+    await show_key(client, db)
+    await made(client.patch("/v1/hosts/alpha", json=change, headers={"If-Match": "*"}))
+    assert (await client.get("/v1/hosts/alpha")).json()["pending_fingerprint"] is None
+    check_problem(await confirm(client, NEW), 409)
+
+
+async def test_a_change_beside_the_address_leaves_the_key_waiting(client, db, stranger):
+    await show_key(client, db)
+    body, headers = {"capacity": 3}, {"If-Match": "*"}
+    await made(client.patch("/v1/hosts/alpha", json=body, headers=headers))
+    assert (await confirm(client, NEW)).status_code == 200

@@ -1,5 +1,10 @@
-import pytest
+import asyncio
 
+import pytest
+from sqlalchemy import text
+
+from app import services, store
+from app.models import Instance
 from tests.integration.api.conftest import HOST, INSTANCE, made
 from tests.support import factories, worked
 from tests.support.problems import check_problem, pointers
@@ -26,12 +31,22 @@ BAD = [
     ("/jump_host", {"jump_host": "nowhere"}),
     ("/supervisor", {"supervisor": "init"}),
     ("/supervisor_options", {"supervisor": "systemd", "supervisor_options": {"config": "/x"}}),
+    ("/supervisor_options", {"supervisor": "systemd", "supervisor_options": {"scope": "root"}}),
+    (
+        "/supervisor_options/command",
+        {"supervisor": "supervisord", "supervisor_options": {"command": "a\nb"}},
+    ),
+    (
+        "/supervisor_options/config",
+        {"supervisor": "supervisord", "supervisor_options": {"config": "a\u0007b"}},
+    ),
     ("/labels/a", {"labels": {"a": 1}}),
     ("/capacity", {"capacity": 0}),
     ("/port_last", {"port_first": 3000, "port_last": 2999}),
     ("/status", {"status": "unreachable"}),
     ("/host_key", {"host_key": "ssh-ed25519 AAAA"}),
     ("/host_key", {"host_key": "ssh-rsa " + factories.HOST_KEY.split()[1]}),
+    ("/host_key", {"host_key": factories.HOST_KEY[:-8]}),
     ("/fingerprint", {"fingerprint": "SHA256:x"}),
 ]
 
@@ -167,3 +182,82 @@ async def test_a_smaller_range_of_ports_takes_effect_at_once(client, instance):
     await made(client.patch("/v1/hosts/alpha", json=body, headers=headers))
     order = {"kind": "provision", "instance": INSTANCE["name"]}
     assert (await made(client.post("/v1/jobs", json=order)))["app_server"]["port"] == 4000
+
+
+@pytest.mark.parametrize("scope", ["user", "system"])
+async def test_systemd_has_a_scope(client, scope):
+    body = {**HOST, "supervisor": "systemd", "supervisor_options": {"scope": scope}}
+    assert (await made(client.post("/v1/hosts", json=body)))["supervisor_options"]["scope"] == scope
+
+
+async def test_a_taken_name_is_refused_by_a_patch_too(client, host):
+    other = await made(client.post("/v1/hosts", json={**HOST, "name": "beta"}))
+    response = await client.patch(
+        "/v1/hosts/beta", json={"name": "alpha"}, headers={"If-Match": "*"}
+    )
+    assert "alpha" in check_problem(response, 409, "already-exists")["detail"]
+    assert (await client.get("/v1/hosts/beta")).json() == other
+
+
+async def test_a_sentence_ends_once(client):
+    response = await client.post("/v1/hosts", json={**HOST, "jump_host": "bad9"})
+    detail = check_problem(response, 422)["detail"]
+    assert detail == "/jump_host: There is no host 'bad9'."
+
+
+async def test_a_host_with_nothing_but_history_says_which_instance_to_delete(client, db, instance):
+    job = await made(client.post("/v1/jobs", json={"kind": "provision", "instance": "shop"}))
+    await worked.finish(db, job["id"])
+    await worked.end_app_server(db, job["id"])
+    await made(client.patch("/v1/instances/shop", json={"host": None}, headers={"If-Match": "*"}))
+    problem = check_problem(
+        await client.delete("/v1/hosts/alpha", headers={"If-Match": "*"}), 409, "in-use"
+    )
+    assert "1 ended app server(s)" in problem["detail"]
+    assert "liftlock instances delete shop" in problem["hint"]
+
+
+async def test_a_host_that_vanishes_while_a_job_waits_for_it_is_not_there(db, client, host):
+    async with db.transaction() as session:
+        await store.hosts.delete(session, await store.hosts.lock(session, "alpha"))
+        order = asyncio.create_task(
+            client.post("/v1/jobs", json={"kind": "enroll", "host": "alpha"})
+        )
+        await until_someone_waits_for_a_lock(session)
+    assert pointers(await order) == ["/host"]
+
+
+async def test_a_host_that_gets_a_site_while_it_is_deleted_stays(db, client, recipe, host):
+    async with db.transaction() as session:
+        view = await services.hosts.get(db, "alpha")
+        recipe_row = await store.recipes.get(session, "plain")
+        row = Instance(
+            name="shop",
+            recipe_id=recipe_row.id,
+            repository=INSTANCE["repository"],
+            revision="main",
+            host_id=view.host.id,
+        )
+        await store.instances.add(session, row)
+        leaving = asyncio.create_task(client.delete("/v1/hosts/alpha", headers={"If-Match": "*"}))
+        await until_someone_waits_for_a_lock(session)
+    check_problem(await leaving, 409, "in-use")
+
+
+async def test_a_site_is_refused_when_its_host_vanishes_meanwhile(db, client, recipe, host):
+    async with db.transaction() as session:
+        await store.hosts.delete(session, await store.hosts.lock(session, "alpha"))
+        coming = asyncio.create_task(client.post("/v1/instances", json=INSTANCE))
+        await until_someone_waits_for_a_lock(session)
+    assert pointers(await coming) == ["/host"]
+
+
+async def until_someone_waits_for_a_lock(session):
+    connection = await session.connection()
+    waiting = text(
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
+    async with asyncio.timeout(10):
+        while not (await connection.execute(waiting)).scalar_one():
+            await asyncio.sleep(0.01)

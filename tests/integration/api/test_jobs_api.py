@@ -1,5 +1,6 @@
 import pytest
 
+from app.domain.scope import Scope
 from tests.integration.api.conftest import HOST, INSTANCE, made
 from tests.support import factories, worked
 from tests.support.problems import check_problem, pointers
@@ -43,6 +44,12 @@ async def test_a_job_may_name_another_revision_and_host(client, instance):
         ("/revision", {**ORDER, "revision": "--help"}),
         ("/revision", {**ORDER, "revision": "a\tb"}),
         ("/dry_run", {**ORDER, "dry_run": "perhaps"}),
+        ("/dry_run", {**ORDER, "dry_run": "yes"}),
+        ("/dry_run", {**ORDER, "dry_run": 1}),
+        ("/revision", {**ORDER, "revision": "main^{commit}"}),
+        ("/instance", {"kind": "enroll", "host": "alpha", "instance": "shop"}),
+        ("/revision", {"kind": "enroll", "host": "alpha", "revision": "v1"}),
+        ("/dry_run", {"kind": "enroll", "host": "alpha", "dry_run": True}),
         ("/force", {**ORDER, "force": True}),
     ],
 )
@@ -112,3 +119,12 @@ async def test_a_running_job_tells_how_far_it_is(client, db, instance):
     assert shown["progress"] == {"step": 1, "of": 2, "name": "Look"}
     steps = (await client.get(job["links"]["steps"])).json()["items"]
     assert [(step["number"], step["status"]) for step in steps] == [(1, "running")]
+
+
+async def test_only_an_administrator_may_have_a_host_key_read(client, connect, host):
+    deployer = await connect(Scope.DEPLOY)
+    order = {"kind": "enroll", "host": "alpha"}
+    problem = check_problem(await deployer.post("/v1/jobs", json=order), 403, "forbidden")
+    assert "admin" in problem["detail"]
+    assert (await client.get("/v1/jobs")).json()["items"] == []
+    assert (await client.post("/v1/jobs", json=order)).status_code == 202

@@ -210,3 +210,11 @@ async def test_a_database_that_was_never_migrated_is_not_ready(postgres_server, 
     assert "liftlock db upgrade" in problem["detail"]
     await db.close()
     postgres_server.drop("never_migrated_api")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/hosts"), ("PATCH", "/v1/hosts/alpha")])
+async def test_half_a_character_in_a_key_is_a_422_with_its_place(client, host, method, path):
+    headers = {"Content-Type": "application/json", "If-Match": "*"}
+    body = b'{"\\ud800": 1, "labels": {"\\ud800": "a"}}'
+    response = await client.request(method, path, content=body, headers=headers)
+    assert pointers(response) == ["/\\ud800", "/labels/\\ud800"]

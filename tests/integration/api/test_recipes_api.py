@@ -1,8 +1,10 @@
 import asyncio
+import threading
 
 import pytest
 
 from app import services
+from app.domain import recipe as recipes
 from tests.integration.api.conftest import RECIPE
 from tests.support.problems import check_problem, pointers
 
@@ -97,3 +99,24 @@ async def test_shipped_recipes_do_not_come_back_over_a_newer_push(client, db):
     await push(client, CHANGED)
     assert await services.recipes.load_shipped(db, [RECIPE]) == []
     assert (await client.get("/v1/recipes/plain")).json()["source"] == CHANGED
+
+
+@pytest.mark.parametrize("body", [b'"\\ud800": 1', b'stop: {"\\ud800": 1}', b'name: "\\ud800"'])
+async def test_half_a_character_in_a_recipe_is_refused(client, body):
+    check_problem(await push(client, body), 422, "invalid-recipe")
+
+
+async def test_the_api_answers_others_while_it_reads_a_recipe(db, monkeypatch):
+    reading, answered = threading.Event(), threading.Event()
+    parse = recipes.parse
+
+    def slow(source):
+        reading.set()
+        assert answered.wait(10)
+        return parse(source)
+
+    monkeypatch.setattr(recipes, "parse", slow)
+    pushing = asyncio.create_task(services.recipes.push(db, RECIPE))
+    assert await asyncio.to_thread(reading.wait, 10)
+    answered.set()
+    assert (await pushing)[1]

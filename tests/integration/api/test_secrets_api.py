@@ -74,7 +74,9 @@ async def test_a_value_that_cannot_be_kept_is_refused_and_not_repeated(client, i
     assert (await client.get(SECRETS)).json()["items"] == []
 
 
-@pytest.mark.parametrize("name", ["lower", "1A", "A-B", "PATH", "LIFTLOCK_X", "BIND", "A" * 65])
+@pytest.mark.parametrize(
+    "name", ["lower", "1A", "A-B", "PATH", "LIFTLOCK_X", "BIND", "NAMES", "A" * 65]
+)
 async def test_a_name_that_scripts_cannot_see_is_refused(client, instance, name):
     check_problem(await put(client, name, CANARY), 422)
     assert (await client.get(SECRETS)).json()["items"] == []
@@ -118,3 +120,14 @@ def test_no_route_reads_a_secret():
         r.path for r in app.routes if "GET" in getattr(r, "methods", ()) and "/secrets/" in r.path
     ]
     assert reading == []
+
+
+async def test_the_secrets_of_an_instance_have_an_end_together(client, instance):
+    large = "x" * 65_536
+    for number in range(8):
+        assert (await put(client, f"LARGE_{number}", large)).status_code == 200
+    response = await put(client, "ONE_MORE", "x" * 8)
+    assert pointers(response) == ["/value"]
+    assert len((await client.get(SECRETS)).json()["items"]) == 8
+    assert (await put(client, "LARGE_7", large[:-8])).status_code == 200
+    assert (await put(client, "ONE_MORE", "x" * 8)).status_code == 200

@@ -227,3 +227,29 @@ def test_a_host_without_git_is_told_so(shell: LocalShell, repository: Repository
     command = git.fetch(Site("site", 1, "v1"), str(repository.path), ())
     ran = empty.run(command)
     assert command.failures[ran.exit_code].code == "tool-missing"
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "^v1",
+        "v1..v2",
+        "v1...v2",
+        "v1^!",
+        "v1^@",
+        "^{commit}",
+        "refs/heads/a..b",
+        "refs/heads/^v1",
+        "^" + "0" * 40,
+        f"{'0' * 40}..{'1' * 40}",
+        "0" * 40,
+    ],
+)
+def test_what_names_no_single_commit_is_a_revision_not_found(
+    shell: LocalShell, repository: Repository, revision: str
+) -> None:
+    for text in ("v1", "v2"):
+        repository.commit(text)
+        repository.git("tag", text)
+    found = fetch(shell, repository, revision)
+    assert (found.exit_code, found.facts) == (42, {}), found.output

@@ -1,5 +1,6 @@
 """Starting, watching and stopping a site's process with the shipped runner, for real."""
 
+import base64
 import json
 import stat
 import sys
@@ -101,6 +102,24 @@ def test_saved_values_are_for_the_owner_alone_and_can_be_forgotten(shell: LocalS
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     shell.run(service.forget_env(SITE))
     assert not path.exists()
+
+
+def test_a_secret_called_names_is_saved_like_any_other_and_in_no_script(
+    shell: LocalShell,
+) -> None:
+    shell.run(service.run_directory(SITE, recipe()))
+    command = service.save_env(Surroundings(SITE, {}, ("NAMES", "TOKEN")))
+    ran = shell.run(command, secrets={"NAMES": "secret-of-names", "TOKEN": "t"})
+    assert ran.exit_code == 0, ran.output
+    saved = (shell.base / SITE.run_dir / "env").read_text().splitlines()
+    values = {name: base64.b64decode(code).decode() for name, code in map(str.split, saved)}
+    assert (values["NAMES"], values["TOKEN"]) == ("secret-of-names", "t")
+    assert command.script.splitlines()[1].endswith("NAMES RELEASE_DIR RUN_DIR SHARED_DIR TOKEN")
+
+
+def test_what_is_no_name_of_a_variable_comes_into_no_script() -> None:
+    with pytest.raises(ValueError, match="not names"):
+        service.save_env(Surroundings(SITE, {"A; id": "x"}, ()))
 
 
 def test_the_run_directory_holds_the_authors_script_and_no_value(shell: LocalShell) -> None:

@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 from arq.worker import func
 from redis.asyncio import ConnectionPool, Redis
 
-from app.gateways.queue import JobQueue, deserialize, serialize
+from app.gateways.queue import deserialize, serialize
 from worker import consumer as consumer_module
 from worker.consumer import Consumer
 from worker.main import WorkerSettings
@@ -71,9 +71,7 @@ async def _until(condition):
             await asyncio.sleep(0.005)
 
 
-async def test_a_push_wakes_an_idle_worker_without_waiting_for_its_next_look(
-    queue, running, calls
-):
+async def test_a_push_wakes_an_idle_worker_without_waiting_for_its_next_look(queue, running, calls):
     async with running():
         job = uuid4()
         await queue.push(job, 1)
@@ -156,9 +154,7 @@ async def test_cut_connections_do_not_end_the_worker(queue, running, calls, redi
         await _until(lambda: worker.jobs_complete == 1)
 
 
-async def test_the_first_signal_lets_the_work_end_and_claims_nothing_more(
-    queue, running, calls
-):
+async def test_the_first_signal_lets_the_work_end_and_claims_nothing_more(queue, running, calls):
     calls.may_end.clear()
     async with running() as worker:
         await queue.push(uuid4(), 1)

@@ -7,8 +7,8 @@ from app.domain.redaction import MASK, Redactor
 from app.errors import LostOwnership
 from tests.support import factories
 from worker.engine import StepFailed
-from worker.jobs import journal as journal_module
-from worker.jobs.journal import Journal
+from worker.jobs import step_output
+from worker.jobs.journal import Journal, error_of
 from worker.steps.step import Command, Note, Step
 
 STEP = Step("build", "Build", Command("true"))
@@ -64,8 +64,30 @@ async def test_no_secret_reaches_an_event_even_cut_in_two_or_in_an_error(db, job
     assert f"exit 1: {MASK}" in told
 
 
+async def test_nul_in_what_a_host_says_is_stored_as_a_replacement_character(db, job, journal):
+    await journal.step_started(1, STEP)
+    await journal.output(1, STEP, "a\0b\n")
+    await journal.step_succeeded(1, STEP, exit_code=0, duration=0, facts={"commit": "c\0d"})
+    await journal.step_started(2, STEP)
+    error = StepFailed("step-failed", "t\0", "\x1b[1mexit\0\n", "h\0", "build", 1)
+    await journal.step_failed(2, STEP, error=error, duration=0)
+    [output] = await _events(db, job, EventType.STEP_OUTPUT)
+    assert output["text"] == "a\ufffdb\n"
+    [failed] = await _events(db, job, EventType.STEP_FAILED)
+    assert failed["error"]["detail"] == "[1mexit\ufffd\n"
+    assert (await services.jobs.steps(db, job.id))[0].facts == {"commit": "c\ufffdd"}
+
+
+def test_code_step_and_docs_of_an_error_are_never_redacted():
+    failed = StepFailed("step-failed", "a step-failed", "step-failed", "build-it", "build-it", 1)
+    error = error_of(failed, Redactor(["step-failed", "build-it"]))
+    assert (error["code"], error["step"], error["exit_code"]) == ("step-failed", "build-it", 1)
+    assert error["docs"].endswith("step-failed")
+    assert (error["title"], error["detail"], error["hint"]) == (f"a {MASK}", MASK, MASK)
+
+
 async def test_endless_output_is_cut_with_a_visible_note(db, job, journal, monkeypatch):
-    monkeypatch.setattr(journal_module, "STEP_LIMIT", 1000)
+    monkeypatch.setattr(step_output, "STEP_LIMIT", 1000)
     await journal.step_started(1, STEP)
     for _ in range(100):
         await journal.output(1, STEP, "x" * 99 + "\n")

@@ -48,11 +48,22 @@ def test_what_ssh_could_take_for_something_else_is_no_address(text):
     refused(Address, text)
 
 
-@pytest.mark.parametrize("text", ["v1", "feature/x", "1.6", "1f3c5d7e", "HEAD~1", "\u00e4"])
+@pytest.mark.parametrize("text", ["v1", "feature/x", "1.6", "1f3c5d7e", "1!2.0+local.1", "\u00e4"])
 def test_branches_tags_commits_and_versions_are_revisions(text):
     assert TypeAdapter(Revision).validate_python(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "-x", "--help", "a b", "a\tb", "a\x00b", "a\x1bb", "x" * 201])
 def test_what_git_could_take_for_an_option_is_no_revision(text):
+    refused(Revision, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("HEAD^", "a..b", "HEAD~1", "a:b", "v1@{1}", "v?", "v*", "v[1]", "a\\b"),
+        *("/a", "a/", "a//b", "a/.b", ".a", "a.", "a.lock", "@"),
+    ],
+)
+def test_what_git_allows_in_no_name_is_no_revision(text):
     refused(Revision, text)

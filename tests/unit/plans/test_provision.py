@@ -171,6 +171,20 @@ def test_only_the_checkout_gets_the_deploy_key_and_only_the_recipe_the_rest() ->
     assert command(plan, "start").secrets == ()
 
 
+def test_a_secret_stands_in_for_the_setting_of_its_name() -> None:
+    build = command(planned(secret_names=("WORD",)), "build-packages")
+    assert build.secrets == ("WORD",)
+    assert "WORD" not in build.env
+
+
+def test_no_command_has_a_secret_and_a_value_of_the_same_name() -> None:
+    names = ("NAMES", "FOLDER", "RUN_DIR", "RUN_SCRIPT", "SECONDS_TO_STOP", "PORT", "COMMIT")
+    plan = planned(secret_names=names)
+    assert "FOLDER" in command(plan, "save-values").secrets
+    for found in commands(plan):
+        assert not set(found.secrets) & {*found.env, *found.paths, "COMMIT"}
+
+
 def test_the_check_asks_the_path_of_its_setting_while_the_process_lives() -> None:
     plan = planned()
     probe = step(plan, "check").action
@@ -286,5 +300,7 @@ def test_a_hostile_value_is_in_no_script_and_no_path(value: str, repository: str
 @settings(max_examples=50)
 @given(st.text(), st.text(), st.sampled_from(list(Supervisor)))
 def test_no_value_ever_changes_a_script(revision: str, word: str, supervisor: Supervisor) -> None:
-    hostile = planned(revision=revision, environment={"WORD": word}, supervisor=supervisor)
+    hostile = planned(
+        revision=revision, environment={"PAGE": "/", "WORD": word}, supervisor=supervisor
+    )
     assert texts(hostile) == texts(planned(supervisor=supervisor))

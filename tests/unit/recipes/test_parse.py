@@ -1,9 +1,11 @@
 """Recipes that cannot be used are refused with the line and the key."""
 
 import json
+import time
 from collections.abc import Sequence
 
 import pytest
+import yaml
 
 from app.domain.recipe import InvalidRecipe, Recipe, RecipeError, parse
 
@@ -178,6 +180,12 @@ def test_a_name_used_twice_is_refused(source: str, pointer: str) -> None:
         ("LIFTLOCK_BASE", "is reserved"),
         ("PATH", "is reserved"),
         ("LD_PRELOAD", "is reserved"),
+        ("LD_BIND_NOW", "is reserved"),
+        ("NAMES", "is reserved"),
+        ("LL_STEP", "is reserved"),
+        ("ll_step", "is reserved"),
+        ("IFS", "is reserved"),
+        ("BASH_ENV", "is reserved"),
     ],
 )
 def test_a_setting_with_a_bad_or_reserved_name_is_refused(name: str, words: str) -> None:
@@ -257,3 +265,50 @@ def participants(**after: list[str]) -> str:
         f"- name: {name}\n  after: {names}\n  created: [{{name: a, run: b}}]\n"
         for name, names in after.items()
     )
+
+
+def actions(count: int) -> str:
+    return ", ".join(f"{{name: a{number}, run: b}}" for number in range(count))
+
+
+@pytest.mark.parametrize("section", ["build", "prepare"])
+def test_a_list_of_actions_has_an_end(section: str) -> None:
+    assert len(getattr(parse(f"{SMALLEST}{section}: [{actions(100)}]\n"), section)) == 100
+    found = only_error(f"{SMALLEST}{section}: [{actions(101)}]\n")
+    assert found == (f"/{section}", 4, f"`{section}` has 101 entries; 100 are the limit")
+
+
+def test_there_are_at_most_a_hundred_participants() -> None:
+    names = [f"p{number}" for number in range(101)]
+    chain = {name: names[number - 1 : number] for number, name in enumerate(names)}
+    found = only_error(SMALLEST + "participants:\n" + participants(**chain))
+    assert found[::2] == ("/participants", "`participants` has 101 entries; 100 are the limit")
+
+
+def test_a_document_full_of_mistakes_is_refused_at_once() -> None:
+    names = [f"participant-{number}" for number in range(100)]
+    wrong = [f"participamt-{number}" for number in range(100)]
+    source = SMALLEST + "participants:\n" + participants(**dict.fromkeys(names, wrong))
+    document = yaml.safe_load(source)
+    begun = time.process_time()
+    with pytest.raises(InvalidRecipe):
+        Recipe.from_document(document)
+    unknown = {f"stpo{number}": 1 for number in range(20_000)}
+    with pytest.raises(InvalidRecipe):
+        Recipe.from_document({**unknown, "name": "site"})
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\ud800": 1\n',
+        'stop: {"\\ud800": 1}\n',
+        '"\\ud800": 1\n"\\ud800": 2\n',
+        'stop: {timeout: "\\ud800"}\n',
+        '? ["\\ud800"]\n: 1\n',
+    ],
+)
+def test_what_is_said_of_half_a_character_can_be_sent(text: str) -> None:
+    for error in errors(SMALLEST + text):
+        assert str(error).encode()

@@ -1,5 +1,6 @@
 """Settings of an instance become environment values, or are refused with a pointer."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -109,3 +110,9 @@ def test_a_required_secret_is_missing_unless_it_can_be_made_up() -> None:
 def test_a_secret_that_exists_is_not_made_up_again() -> None:
     assert RECIPE.secrets_to_generate([]) == {"KEY": 50}
     assert RECIPE.secrets_to_generate(["KEY"]) == {}
+
+
+def test_a_flood_of_unknown_settings_are_refused_at_once() -> None:
+    begun = time.process_time()
+    refused({f"DEBUGG{number}": 1 for number in range(50_000)})
+    assert time.process_time() - begun < 1

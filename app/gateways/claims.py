@@ -1,0 +1,68 @@
+"""Claims on messages of the wake-up queue: leases in Redis that a dead worker cannot keep."""
+
+import os
+from collections.abc import Iterable
+
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.utils import timestamp_ms
+
+#: Milliseconds after which the claims of a dead worker may be taken.
+LEASE = 15_000
+
+# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims. Claimed ids leave the queue
+# only when done, so that another worker finds them when the lease ends.
+_TAKE = """
+local found = {}
+local from = 0
+while #found < tonumber(ARGV[2]) do
+  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', from, 500)
+  for _, id in ipairs(ids) do
+    if #found < tonumber(ARGV[2])
+        and redis.call('SET', ARGV[5] .. id, ARGV[4], 'NX', 'PX', ARGV[3]) then
+      found[#found + 1] = id
+    end
+  end
+  if #ids < 500 then break end
+  from = from + 500
+end
+return found
+"""
+
+# KEYS: queue, claim, message. ARGV: owner, id. Only the owner may end a claim.
+_END = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2], KEYS[3])
+return redis.call('ZREM', KEYS[1], ARGV[2])
+"""
+
+
+class Claims:
+    """What one worker process has taken from one queue. Every call may raise RedisError."""
+
+    def __init__(self, redis: ArqRedis, queue: str) -> None:
+        self._redis, self._queue = redis, queue
+        self._owner = os.urandom(8).hex()
+        self._take = redis.register_script(_TAKE)
+        self._end = redis.register_script(_END)
+
+    async def take(self, most: int) -> list[str]:
+        """Ids of at most so many messages that are due, now this worker's; one round trip."""
+        now = timestamp_ms()
+        values: list[str | int] = [now, most, LEASE, self._owner, in_progress_key_prefix]
+        return [name.decode() for name in await self._take([self._queue], values)]
+
+    async def message(self, name: str) -> bytes | None:
+        found: bytes | None = await self._redis.get(job_key_prefix + name)
+        return found
+
+    async def renew(self, names: Iterable[str]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.pexpire(in_progress_key_prefix + name, LEASE)
+            await pipe.execute()
+
+    async def end(self, name: str) -> None:
+        """The message is done with."""
+        keys = [self._queue, in_progress_key_prefix + name, job_key_prefix + name]
+        await self._end(keys, [self._owner, name])
