@@ -37,7 +37,7 @@ check: setup ## lint, types, import rules, dead code, shell, container files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
-	$(BIN)/shellcheck worker/remote/runner.sh .ci/run
+	$(BIN)/shellcheck worker/remote/processes.sh worker/remote/runner.sh .ci/run
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest tests/architecture -q
 

@@ -22,6 +22,9 @@ def used(it: Any) -> tuple[Any, ...]:
         it.job_serializer,
         it.job_deserializer,
         it.health_check_interval,
+        it.jobs_complete,
+        it.jobs_failed,
+        it.handle_sig,
         it.health_check_key,
         # SQLAlchemy calls a column type's methods.
         it.impl,

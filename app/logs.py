@@ -1,6 +1,7 @@
 """Logging for both processes: key-value lines for people, JSON for machines."""
 
 import logging
+import sys
 
 import structlog
 
@@ -8,7 +9,9 @@ import structlog
 def configure_logging(level: str, *, as_json: bool) -> None:
     """Set up structlog once, at the start of a process. `level` is a name such as INFO."""
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
     structlog.configure(
         processors=[

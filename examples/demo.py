@@ -249,11 +249,14 @@ def _next(client: Client, folder: Folder, site: str) -> str:
             f"  its docs {client.url}/docs",
             f"  log      {folder.log}",
             "",
-            "Try in another terminal:",
+            "Try in another terminal, in this folder:",
+            "  . .venv/bin/activate",
             f"  export LIFTLOCK_URL={client.url} LIFTLOCK_TOKEN=$(cat {token})",
             f"  liftlock instances show {INSTANCE}",
             "  liftlock jobs logs last",
-            f"  liftlock provision {INSTANCE} --revision {NEXT_REVISION} --host demo-2 --dry-run",
+            f"  liftlock provision {INSTANCE} --dry-run",
+            "  # refused, since the running site's data is older than this revision needs:",
+            f"  liftlock provision {INSTANCE} --revision {NEXT_REVISION} --wait",
             "",
         )
     )

@@ -145,7 +145,7 @@ async def _add_provision(
 ) -> None:
     instance = await _named_instance(session, request.instance)
     host = await _placement(session, instance, request.host)
-    _check_data_is_there(instance, host)
+    await _check_data_is_there(session, instance, host)
     recipe = Recipe.from_document((await store.recipes.by_id(session, instance.recipe_id)).document)
     environment = _environment(instance, recipe)
     await secrets.require(session, vault, instance, recipe)
@@ -180,13 +180,16 @@ async def _add_app_server(
     await store.events.append(session, job.id, (EventType.APP_SERVER_CREATED, created))
 
 
-def _check_data_is_there(instance: Instance, host: Host) -> None:
+async def _check_data_is_there(session: AsyncSession, instance: Instance, host: Host) -> None:
     """`prepare` and the participants ran on one host: elsewhere the site would find no data."""
-    if instance.prepared_host_id not in {None, host.id}:
-        raise Conflict(
-            f"The data of instance {instance.name} was prepared on another host than {host.name}.",
-            hint=f"Provision it where its data is, or make a second instance for {host.name}.",
-        )
+    if instance.prepared_host_id in {None, host.id}:
+        return
+    there = await store.hosts.get(session, instance.prepared_host_id)
+    raise Conflict(
+        f"The data of instance {instance.name} was prepared on host {there.name}; {host.name} has"
+        " none.",
+        hint=f"Provision it with --host {there.name}, or make a second instance for {host.name}.",
+    )
 
 
 def _environment(instance: Instance, recipe: Recipe) -> dict[str, str]:

@@ -118,6 +118,8 @@ def test_interrupting_the_wait_leaves_the_job_to_finish(stack, liftlock, instanc
         **words(stack, "provision", instance, "--wait"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A run in the background ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert waiting.stdout is not None
     assert waiting.stdout.readline().startswith("Job ")

@@ -104,7 +104,7 @@ async def test_an_instance_is_not_provisioned_where_its_data_is_not(db, queue, v
     await services.execution.mark_prepared(db, running)
     await services.execution.settle(db, running, status=JobStatus.SUCCEEDED)
     await factories.add_host(db, name="beta")
-    with pytest.raises(Conflict, match="prepared on another host than beta"):
+    with pytest.raises(Conflict, match="prepared on host alpha; beta has"):
         await factories.request(db, queue, vault, host="beta")
 
 

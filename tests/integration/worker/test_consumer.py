@@ -178,12 +178,12 @@ async def test_a_second_signal_cancels_the_work_at_once(queue, running, calls):
         assert worker.jobs_complete == 0
 
 
-def test_without_a_time_limit_it_refuses_to_start(calls):
+async def test_without_a_time_limit_it_refuses_to_start(calls):
     with pytest.raises(ValueError, match="job_timeout"):
         Consumer([func(calls.run_job, name="run_job")], job_timeout=0, handle_signals=False)
 
 
-def test_arqs_command_line_makes_this_worker_with_our_settings():
+async def test_arqs_command_line_makes_this_worker_with_our_settings():
     made = arq.worker.create_worker(WorkerSettings, handle_signals=False)
     assert isinstance(made, Consumer)
     assert made.max_jobs == WorkerSettings.max_jobs
