@@ -41,6 +41,8 @@ class Work:
     app_server: AppServer | None = None
     facts: Facts | None = None
     secret_names: tuple[str, ...] = ()
+    #: The newest app server that ran before this job; what the site serves is asked there.
+    older: AppServer | None = None
 
 
 async def look(db: Database, job_id: UUID) -> Work:
@@ -66,6 +68,7 @@ async def look(db: Database, job_id: UUID) -> Work:
             app_server=found or _preview(job, instance, host, recipe),
             facts=await _facts(session, job, instance),
             secret_names=await secrets.names(session, instance),
+            older=await store.app_servers.find_running(session, instance.id),
         )
 
 
@@ -77,7 +80,7 @@ async def _facts(session: AsyncSession, job: Job, instance: Instance) -> Facts:
     return Facts(
         prepared=instance.prepared_at is not None,
         participants_created=tuple(instance.participants_created),
-        others_running=await store.app_servers.any_running(session, instance.id),
+        others_running=await store.app_servers.find_running(session, instance.id) is not None,
     )
 
 

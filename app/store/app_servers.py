@@ -43,12 +43,13 @@ async def list_of_instance(
     return await rows.page(session, query, AppServer, after=after, limit=limit, newest_first=True)
 
 
-async def any_running(session: AsyncSession, instance_id: UUID) -> bool:
-    query = select(AppServer.id).where(
+async def find_running(session: AsyncSession, instance_id: UUID) -> AppServer | None:
+    """The newest app server of the instance that runs."""
+    query = select(AppServer).where(
         AppServer.instance_id == instance_id,
         col(AppServer.status) == AppServerStatus.RUNNING,
     )
-    return (await session.exec(query)).first() is not None
+    return (await session.exec(query.order_by(col(AppServer.number).desc()))).first()
 
 
 async def move(

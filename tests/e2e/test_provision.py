@@ -77,6 +77,7 @@ def test_a_second_app_server_runs_beside_the_first(stack, machine, instance):
     name = instance()
     first, second = stack.run(instance=name), stack.run(instance=name)
     assert second["status"] == "succeeded", second["error"]
+    assert (first["service_state"], second["service_state"]) == ("serving_new", "serving_old")
     assert page(first).status_code == page(second).status_code == 200
     releases = sorted(p.name for p in (machine.base / "apps" / name / "releases").iterdir())
     assert releases == ["v1-1", "v1-2"]
@@ -153,6 +154,7 @@ def test_the_guestbook_is_served_with_its_static_files(stack, machine, tmp_path)
     newer = stack.run(instance=name, revision="v2", seconds=300)
     assert (newer["status"], newer["error"]["code"]) == ("failed", "needs-upgrade")
     assert newer["app_server"]["status"] == "failed"
+    assert newer["service_state"] == "serving_old"
     assert page(job).status_code == 200
 
 

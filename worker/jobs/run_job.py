@@ -21,6 +21,7 @@ from worker.jobs.lease import work_while
 from worker.jobs.locking import JobLocks
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
+from worker.jobs.serving import service_state
 
 log = structlog.get_logger()
 
@@ -95,38 +96,33 @@ async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
     redactor = Redactor(secrets.values())
     journal, address = Journal(runtime.db, claim.job, redactor), address_of(work)
     async with open_hosts(runtime) as hosts:
+        host = hosts.host(address)
         outcome = await engine.run(
             plan,
             name=str(work.job.id),
-            host=hosts.host(address),
+            host=host,
             read_host_key=lambda: hosts.read_host_key(address),
             journal=journal,
             secrets=secrets,
             done=claim.done,
             stopping=runtime.draining,
         )
-    return _end_of(work, outcome, redactor)
+        state = await service_state(work, host, outcome)
+    return _end_of(outcome, state, redactor)
 
 
-def _end_of(work: Work, outcome: engine.Outcome, redactor: Redactor) -> dict[str, Any]:
-    """What was done, and what the site does now as far as that was measured."""
-    alone = work.facts is not None and not work.facts.others_running
+def _end_of(
+    outcome: engine.Outcome, state: ServiceState | None, redactor: Redactor
+) -> dict[str, Any]:
+    """What was done, and what the site serves now."""
+    end: dict[str, Any]
     if outcome.error is None:
-        # The plan's check has just answered; whether an older app server still does is not asked.
-        state = ServiceState.SERVING_NEW if alone else ServiceState.UNKNOWN
-        return {
-            "status": JobStatus.SUCCEEDED,
-            "outcome": Outcome.CHANGED,
-            "service_state": state if work.instance else None,
-        }
-    seen = outcome.undone and outcome.error.code not in engine.SILENT
-    down = ServiceState.DOWN if alone and seen else ServiceState.UNKNOWN
-    return {
-        "status": JobStatus.FAILED,
-        "outcome": Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED,
-        "service_state": down if work.instance else None,
-        "error": error_of(outcome.error, redactor),
-    }
+        end = {"status": JobStatus.SUCCEEDED, "outcome": Outcome.CHANGED}
+    else:
+        undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
+        error = error_of(outcome.error, redactor)
+        end = {"status": JobStatus.FAILED, "outcome": undone, "error": error}
+    return {**end, "service_state": state}
 
 
 def _end_of_bug(bug: Exception) -> dict[str, Any]:
