@@ -166,6 +166,8 @@ def _progress(view: JobView) -> Progress | None:
         return None
     number, title, _ = view.step
     plan = view.job.plan
+    if not plan:
+        return Progress(step=number, of=None, name=title)
     # Steps that only run after a failure are not on the way to success.
-    steps = [step for step in plan if step.get("when", "always") == "always"] if plan else None
-    return Progress(step=number, of=len(steps) if steps is not None else None, name=title)
+    steps = [step for step in plan if step.get("when", "always") == "always"]
+    return Progress(step=number, of=len(steps if number <= len(steps) else plan), name=title)

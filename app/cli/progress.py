@@ -123,8 +123,12 @@ class Progress:
 
     def _headline(self) -> str:
         step = self._step or {}
-        of = f"/{self._total}" if self._total else ""
-        return f"[{step.get('number', '?')}{of}] {one_line(step.get('title') or _named(step))}"
+        number, total = step.get("number", "?"), self._total
+        if total and isinstance(number, int) and number > total:
+            turn = "after the failure"
+        else:
+            turn = f"{number}/{total}" if total else str(number)
+        return f"[{turn}] {one_line(step.get('title') or _named(step))}"
 
     def _say(self, text: str, *, style: str = "") -> None:
         self._output.line(text, style=style)
@@ -146,7 +150,20 @@ class Progress:
 
 def blockers(blocked_by: list[Mapping[str, Any]]) -> str:
     """Who is in the way, in words."""
-    return "; ".join(cell(dict(item)) for item in blocked_by) or "another job"
+    return "; ".join(_blocker(item) for item in blocked_by) or "another job"
+
+
+def _blocker(item: Mapping[str, Any]) -> str:
+    match item:
+        case {"kind": "lock", "job": job, "job_kind": kind, "actor": actor, "since": since}:
+            return f"job {job} ({kind} by {actor}, since {since})"
+        case {"kind": "order", "job": job}:
+            return f"job {job}, which was asked for earlier"
+        case {"kind": "capacity", "host": host, "capacity": capacity}:
+            return f"a free place on host {host} ({capacity} at a time)"
+        case {"kind": "locks-unavailable"}:
+            return "Redis, which does not answer"
+    return cell(dict(item))
 
 
 def _named(data: Mapping[str, Any]) -> str:

@@ -286,13 +286,16 @@ def test_a_failure_tells_everything_and_shows_the_last_output(cli, api):
 def test_a_wait_that_takes_too_long_is_exit_4_and_says_how_to_go_on(cli, api, clock):
     api.on("POST", "/v1/jobs", (202, job("queued")))
     api.on("GET", f"/v1/jobs/{JOB}", job("running"))
-    blocked = ("job.blocked", {"blocked_by": [{"kind": "capacity", "host": "web-1"}]})
+    blocked = (
+        "job.blocked",
+        {"blocked_by": [{"kind": "capacity", "host": "web-1", "capacity": 2}]},
+    )
     serve_events(api, events("job.queued", blocked))
     started = clock.at
     result = cli("provision", "shop", "--wait", "--timeout", "30")
     assert result.exit_code == 4
     assert clock.at - started == pytest.approx(30)
-    assert "Waiting for kind=capacity, host=web-1" in result.stdout
+    assert "Waiting for a free place on host web-1 (2 at a time)" in result.stdout
     assert f"liftlock jobs wait {JOB}" in result.stderr
 
 

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from app.cli.output import Output
-from app.cli.progress import Progress
+from app.cli.progress import Progress, blockers
 from tests.unit.cli.fake import events
 
 STEP = {"number": 3, "step": "install", "title": "Install the requirements"}
@@ -52,7 +52,7 @@ def test_the_live_line_never_takes_more_than_two_lines():
 
 def test_a_blocked_job_names_what_it_waits_for():
     blocked = ("job.blocked", {"blocked_by": [{"kind": "order", "job": "0198"}]})
-    assert "Waiting for kind=order, job=0198" in watch(terminal(), blocked)
+    assert "Waiting for job 0198, which was asked for earlier" in watch(terminal(), blocked)
 
 
 def test_finished_steps_stay_above_the_live_line():
@@ -71,3 +71,18 @@ def test_finished_steps_stay_above_the_live_line():
     assert "✓ [3/14] Install the requirements  2.5 s" in text
     assert "✗ [4/14] Start  0.1 s" in text
     assert "| cannot bind" in text
+
+
+def test_a_lock_is_told_with_its_holder():
+    holder = {
+        "kind": "lock",
+        "job": "0198",
+        "job_kind": "provision",
+        "actor": "ci",
+        "since": "2026-11-21T07:00:00Z",
+    }
+    assert blockers([holder]) == "job 0198 (provision by ci, since 2026-11-21T07:00:00Z)"
+
+
+def test_steps_after_a_failure_are_not_counted_beyond_the_plan():
+    assert "[after the failure]" in watch(terminal(), ("step.started", {**STEP, "number": 15}))
