@@ -9,17 +9,16 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
-from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.host import CLOSED
 from app.domain.job import JobKind, JobStatus, StepStatus
 from app.domain.recipe import InvalidSettings, Recipe
-from app.domain.release import release_dir
 from app.errors import Conflict, FieldError, Invalid, NotFound, PlanNotReady
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
 from app.models import AppServer, Event, Host, Instance, Job, JobStep
 from app.services import secrets
+from app.services.work import new_app_server
 from app.store.database import Database
 
 
@@ -161,19 +160,9 @@ async def _add_app_server(
     session: AsyncSession, job: Job, instance: Instance, host: Host, environment: dict[str, str]
 ) -> None:
     number = await store.instances.take_number(session, instance)
-    revision = job.params["revision"]
-    app_server = AppServer(
-        instance_id=instance.id,
-        host_id=host.id,
-        job_id=job.id,
-        recipe_id=instance.recipe_id,
-        number=number,
-        name=f"AppServer {number}",
-        revision=revision,
-        release=release_dir(instance.name, revision, number),
-        status=AppServerStatus.NEW,
-        port=await store.hosts.allocate_port(session, host),
-        settings=environment,
+    port = await store.hosts.allocate_port(session, host)
+    app_server = new_app_server(
+        job, instance, host, number=number, port=port, environment=environment
     )
     await store.app_servers.add(session, app_server)
     created = {"id": str(app_server.id), "name": app_server.name, "port": app_server.port}

@@ -110,7 +110,22 @@ async def _jumps(session: AsyncSession, host: Host) -> tuple[Host, ...]:
 
 def _preview(job: Job, instance: Instance, host: Host, recipe: Recipe) -> AppServer:
     """For a dry run: the app server as it would be, in no table."""
-    number, revision = instance.next_number, job.params["revision"]
+    environment = recipe.resolve_settings(instance.settings)
+    number, port = instance.next_number, host.next_port
+    return new_app_server(job, instance, host, number=number, port=port, environment=environment)
+
+
+def new_app_server(
+    job: Job,
+    instance: Instance,
+    host: Host,
+    *,
+    number: int,
+    port: int,
+    environment: dict[str, str],
+) -> AppServer:
+    """The row of a provision's app server, with its own copy of the settings."""
+    revision = job.params["revision"]
     return AppServer(
         instance_id=instance.id,
         host_id=host.id,
@@ -120,6 +135,6 @@ def _preview(job: Job, instance: Instance, host: Host, recipe: Recipe) -> AppSer
         name=f"AppServer {number}",
         revision=revision,
         release=release_dir(instance.name, revision, number),
-        port=host.next_port,
-        settings=recipe.resolve_settings(instance.settings),
+        port=port,
+        settings=environment,
     )

@@ -1,6 +1,7 @@
 """The site's process: its run directory, and the plain way to start and stop it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.domain.recipe import Recipe
@@ -111,6 +112,32 @@ def plain(around: Surroundings, recipe: Recipe) -> Service:
         ),
         alive=Command(_ALIVE, paths=place, timeout=60, failures=any_exit(died(site))),
         log=Command(_LOG, paths=place, timeout=60),
+    )
+
+
+def supervised(
+    site: Site,
+    recipe: Recipe,
+    *,
+    scripts: tuple[str, str, str],
+    env: Mapping[str, str],
+    log: Command,
+    unusable: Mapping[int, Failure],
+) -> Service:
+    """A process that the host's own supervisor keeps; `scripts` start it, stop it and ask for it.
+
+    `unusable` are the exit codes by which they say that the supervisor itself is of no use.
+    """
+    start, stop, alive = scripts
+    paths = {"RUN_DIR": site.run_dir}
+    not_started = {**any_exit(did_not_start(site)), **unusable}
+    gone = {**any_exit(died(site)), **unusable}
+    stopping = recipe.stop.timeout + 60
+    return Service(
+        start=Command(start, env=env, paths=paths, timeout=120, failures=not_started),
+        stop=Command(stop, env=env, paths=paths, timeout=stopping, failures=unusable),
+        alive=Command(alive, env=env, paths=paths, timeout=60, failures=gone),
+        log=log,
     )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from app.domain.recipe import Recipe
-from worker.steps.recipe_step import any_exit
-from worker.steps.service import Service, did_not_start, died, seconds_to_stop
+from worker.steps.service import Service, seconds_to_stop, supervised
 from worker.steps.site import Site
 from worker.steps.step import Command, Failure
 
@@ -108,22 +107,9 @@ def service(site: Site, recipe: Recipe, *, options: Mapping[str, object], sudo: 
         "SUDO": "sudo -n" if sudo else "",
         "SECONDS_TO_STOP": seconds_to_stop(recipe),
     }
-    paths, stopping = {"RUN_DIR": site.run_dir}, recipe.stop.timeout + 60
-    unusable = _failures()
-    return Service(
-        start=Command(
-            _START,
-            env=env,
-            paths=paths,
-            timeout=120,
-            failures={**any_exit(did_not_start(site)), **unusable},
-        ),
-        stop=Command(_STOP, env=env, paths=paths, timeout=stopping, failures=unusable),
-        alive=Command(
-            _ALIVE, env=env, paths=paths, timeout=60, failures={**any_exit(died(site)), **unusable}
-        ),
-        log=Command(_LOG, env=env, timeout=60),
-    )
+    log = Command(_LOG, env=env, timeout=60)
+    scripts = (_START, _STOP, _ALIVE)
+    return supervised(site, recipe, scripts=scripts, env=env, log=log, unusable=_failures())
 
 
 def _failures() -> dict[int, Failure]:
