@@ -3,8 +3,10 @@
 import os
 import pwd
 import secrets
+import shutil
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,14 @@ def programs():
 
 
 @pytest.fixture
-def closed(tmp_path):
-    """A folder that only its owner may enter, as the data directory is."""
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    return folder
+def closed():
+    """A folder that only its owner may enter, as the data directory is.
+
+    Not pytest's own: with the names of user and test in it, a socket's path is too long.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="closed-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def works(folder, programs, launch):

@@ -19,7 +19,11 @@ async def website():
         silent = False
 
         async def serve(self, reader, writer):
-            self.request = await reader.readuntil(b"\r\n\r\n")
+            try:
+                self.request = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:  # somebody only looked whether the port is open
+                writer.close()
+                return
             if self.silent:
                 await reader.read()
             writer.write(self.answer)
