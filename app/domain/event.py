@@ -11,12 +11,27 @@ class EventType(StrEnum):
     JOB_RECOVERED = "job.recovered"
     #: The worker was told to stop; the next one goes on from the same step.
     JOB_HANDED_OVER = "job.handed_over"
+    #: It waits for a time, a probe or an answer; no worker is busy with it.
+    JOB_SUSPENDED = "job.suspended"
+    JOB_RESUMED = "job.resumed"
+    #: Somebody answered what became of a step.
+    JOB_ANSWERED = "job.answered"
+    #: It is told to stop; says what stops when and what is undone.
+    JOB_CANCELING = "job.canceling"
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
+    JOB_CANCELED = "job.canceled"
+    #: A newer request took its place before it began.
+    JOB_SUPERSEDED = "job.superseded"
     STEP_STARTED = "step.started"
     STEP_OUTPUT = "step.output"
     STEP_SUCCEEDED = "step.succeeded"
     STEP_FAILED = "step.failed"
+    #: It failed in a way that may pass, and is tried again after a pause.
+    STEP_RETRYING = "step.retrying"
+    STEP_CANCELED = "step.canceled"
+    #: It may or may not have had its effect.
+    STEP_UNKNOWN = "step.unknown"
     STEP_UNDONE = "step.undone"
     STEP_UNDO_FAILED = "step.undo_failed"
     APP_SERVER_CREATED = "app_server.created"

@@ -30,6 +30,48 @@ FINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, Jo
 WAITING = frozenset({JobStatus.QUEUED, JobStatus.BLOCKED})
 
 
+class EndingWhy(StrEnum):
+    """Why a job must stop before its plan is done: what was done is undone, then it ends."""
+
+    CANCELED = "canceled"
+    WORKER_LOST = "worker-lost"
+    DEADLINE = "deadline-exceeded"
+    #: It had begun, and then waited too long for locks that another job held.
+    LOCK_WAIT = "lock-wait-timeout"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An order to stop, as it stands in the job's row."""
+
+    why: EndingWhy
+    #: When it was asked for, RFC 3339.
+    at: str
+    by: str | None = None
+    reason: str | None = None
+    #: Also steps that would rather finish are interrupted.
+    force: bool = False
+
+
+class Answer(StrEnum):
+    """What somebody says about a step whose outcome nobody could know."""
+
+    DONE = "done"
+    REPEAT = "repeat"
+    FAILED = "failed"
+
+
+class OnConflict(StrEnum):
+    """What to do with a request when the same thing is already waiting."""
+
+    QUEUE = "queue"
+    #: Answer with the identical job that waits.
+    RETURN = "return"
+    #: Replace the jobs of the same kind and instance that wait.
+    SUPERSEDE = "supersede"
+    REJECT = "reject"
+
+
 class StepStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
@@ -39,6 +81,10 @@ class StepStatus(StrEnum):
     CANCELED = "canceled"
     #: The step may or may not have had its effect: nobody can tell from here.
     UNKNOWN = "unknown"
+
+
+#: Steps that are over and need no second look.
+STEP_DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED})
 
 
 class Outcome(StrEnum):
@@ -76,8 +122,10 @@ class WaitPolicy:
     lock_wait: timedelta = timedelta(hours=1)
     #: A row nobody claimed for this long is pushed to Redis again.
     push_again_after: timedelta = timedelta(seconds=5)
-    #: After so many workers went silent with it, a job is given up as `worker-lost`.
+    #: After so many workers went silent with it, a job is only undone, as `worker-lost`.
     most_lost_workers: int = 3
+    #: A cancel can be made a forced one after this long.
+    cool_off: timedelta = timedelta(seconds=30)
 
 
 def lock_names(kind: JobKind, *, instance_id: object, host_id: object) -> tuple[str, ...]:

@@ -38,6 +38,17 @@ _ROWS = (
     Code("lock-wait-timeout", "The job waited too long for another one"),
     Code("worker-lost", "The worker that ran the job went silent"),
     Code("lost-ownership", "Another attempt owns this job now"),
+    Code("deadline-exceeded", "The job did not end in time"),
+    Code("canceled", "The job was canceled"),
+    Code("cancel-unproven", "Nobody can tell whether everything of the job has stopped"),
+    Code("job-ended", "The job has ended already"),
+    Code("too-early", "It is too early for that", transient=True),
+    Code("already-waiting", "The same job is waiting already"),
+    Code("not-waiting", "The job does not wait for an answer"),
+    # Requests sent twice
+    Code("idempotency-key-reused", "The key belongs to another request"),
+    Code("idempotency-in-progress", "The same request is being answered now", transient=True),
+    Code("events-expired", "The events were removed, as their time to be kept is over"),
     # Reaching a host
     Code("host-unreachable", "The host does not answer", transient=True),
     Code("host-key-missing", "The host's key is not pinned yet"),

@@ -3,6 +3,7 @@
 from app.models.app_server import AppServer
 from app.models.event import Event
 from app.models.host import Host
+from app.models.idempotency import Answered
 from app.models.identity import Identity
 from app.models.instance import Instance, Secret
 from app.models.job import Job, JobStep
@@ -11,6 +12,7 @@ from app.models.recipe import Recipe
 from app.models.token import Token
 
 __all__ = [
+    "Answered",
     "AppServer",
     "Event",
     "Host",

@@ -12,13 +12,15 @@ from app.domain.job import JobKind, JobStatus, Outcome, ServiceState, StepStatus
 from app.models.base import Instant, Row, Word
 
 _OPEN = "status IN ('queued', 'blocked', 'running', 'canceling')"
+#: Without `lease_until`: renewing a lease must touch no index.
+_LIVE = "status IN ('running', 'canceling')"
 
 
 class Job(Row, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_open", "priority", "sequence", postgresql_where=text(_OPEN)),
-        Index("ix_jobs_host_id_running", "host_id", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_host_id_live", "host_id", postgresql_where=text(_LIVE)),
     )
 
     #: Order of the requests; an id tells time, this tells who came first.
@@ -41,7 +43,16 @@ class Job(Row, table=True):
     #: hands over, and that is not counted.
     lost_workers: int = 0
     worker: str | None = None
+    #: Set while an attempt holds the job, running or canceling; only that attempt may write.
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    #: An order to stop (`app.domain.job.Ending`): the job only undoes what it did, and ends so.
+    ending: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    #: By when it must have ended.
+    deadline: datetime | None = Field(default=None, sa_type=Instant)
+    #: What the plan waits for, without a worker: kind, step, since, until, reason, answer.
+    suspended: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    #: The job that this one repeats.
+    retry_of: UUID | None = Field(default=None, foreign_key="jobs.id")
     #: Until when it waits for locks that other jobs hold.
     lock_deadline: datetime | None = Field(default=None, sa_type=Instant)
     blocked_by: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
@@ -71,6 +82,8 @@ class JobStep(SQLModel, table=True):
     title: str
     status: StepStatus = Field(default=StepStatus.PENDING, sa_type=Word(StepStatus))
     attempt: int = 0
+    #: How often it was begun anew after an error that may pass.
+    tries: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
     exit_code: int | None = None
     duration_ms: int | None = None
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)

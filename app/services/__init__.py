@@ -1,6 +1,8 @@
 """Use cases: one function is one transaction; calls to the outside come after it."""
 
 from app.services import (
+    claiming,
+    ending,
     execution,
     health,
     hosts,
@@ -15,6 +17,8 @@ from app.services import (
 )
 
 __all__ = [
+    "claiming",
+    "ending",
     "execution",
     "health",
     "hosts",

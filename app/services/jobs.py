@@ -78,7 +78,7 @@ async def request(
         view = (await _views(session, [job]))[0]
     if request.not_before is None and await queue.push(job.id, 1):
         async with db.transaction() as session:
-            await store.jobs.mark_dispatched(session, job.id)
+            await store.outbox.mark_dispatched(session, job.id)
     return view
 
 

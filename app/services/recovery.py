@@ -1,17 +1,19 @@
 """The dispatcher and the reconciler: whatever a crash left behind is healed from here."""
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
-from app.domain.job import JobStatus, Outcome, ServiceState, WaitPolicy
+from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, ServiceState, WaitPolicy
 from app.domain.problem import CODES, docs_url
 from app.gateways.queue import JobQueue
 from app.models import Job
-from app.services.execution import end
-from app.store.database import Database
+from app.services.ending import end_waiting
+from app.store.database import Database, announce
 
 _BATCH = 100
 
@@ -19,66 +21,91 @@ _BATCH = 100
 async def dispatch(db: Database, queue: JobQueue, *, policy: WaitPolicy) -> int:
     """Push waiting jobs that nobody claimed after their last push; how many."""
     async with db.transaction() as session:
-        due = await store.jobs.take_unclaimed(session, age=policy.push_again_after, limit=_BATCH)
+        due = await store.outbox.take_unclaimed(session, age=policy.push_again_after, limit=_BATCH)
     for job_id, attempt in due:
         await queue.push(job_id, attempt)
     return len(due)
 
 
 async def recover(db: Database, *, policy: WaitPolicy) -> list[UUID]:
-    """Take back jobs whose worker went silent, and end those that waited too long.
+    """Take back jobs whose worker went silent, and stop those that took or waited too long.
 
     Returns the jobs it touched.
     """
     async with db.transaction() as session:
-        orphans = await store.jobs.lock_orphans(session, limit=_BATCH)
+        orphans = await store.outbox.lock_orphans(session, limit=_BATCH)
         for job in orphans:
             await _take_back(session, job, policy)
-        overdue = await store.jobs.lock_overdue(session, limit=_BATCH)
+        overdue = await store.outbox.lock_overdue(session, limit=_BATCH)
         for job in overdue:
             await _give_up_waiting(session, job)
-        return [job.id for job in (*orphans, *overdue)]
+        late = await store.outbox.lock_late(session, limit=_BATCH)
+        for job in late:
+            await _stop_late(session, job)
+        return [job.id for job in (*orphans, *overdue, *late)]
 
 
 async def _take_back(session: AsyncSession, job: Job, policy: WaitPolicy) -> None:
+    """Back to the queue. One that loses its workers is only undone; and if that loses them too,
+    it is given up.
+    """
     job.lost_workers += 1
-    if job.lost_workers >= policy.most_lost_workers:
-        detail = (
-            f"Worker {job.worker} went silent; {job.lost_workers} attempts ended that way."
-            " Look at the workers' log and their memory. Nothing was undone: what the job started"
-            " may still run on its host."
-        )
-        await _fail(session, job, "worker-lost", detail, from_status=JobStatus.RUNNING)
-        return
     data = {"worker": job.worker, "attempt": job.attempt}
     await store.events.append(session, job.id, (EventType.JOB_RECOVERED, data))
-    await store.jobs.requeue(session, job)
+    lost = f"Worker {job.worker} went silent; {job.lost_workers} attempts ended that way."
+    await store.attempts.requeue(session, job)
+    if job.lost_workers >= 2 * policy.most_lost_workers:
+        await _give_up(session, job, lost)
+    elif job.lost_workers >= policy.most_lost_workers and job.ending is None:
+        await store.jobs.order_end(session, job, _order(EndingWhy.WORKER_LOST, reason=lost))
+
+
+async def _give_up(session: AsyncSession, job: Job, lost: str) -> None:
+    detail = (
+        f"{lost} Look at the workers' log and their memory. It could not be undone either: what"
+        " the job started may still run on its host."
+    )
+    await end_waiting(
+        session,
+        job,
+        JobStatus.FAILED,
+        error=_error(job, "worker-lost", detail),
+        outcome=Outcome.ROLLBACK_FAILED,
+        service_state=ServiceState.UNKNOWN if job.instance_id else None,
+    )
 
 
 async def _give_up_waiting(session: AsyncSession, job: Job) -> None:
     detail = f"It waited until {job.lock_deadline:%H:%M:%S} UTC for: {job.blocked_by}."
-    await _fail(session, job, "lock-wait-timeout", detail, from_status=JobStatus.BLOCKED)
+    if job.started_at is not None and job.ending is None:
+        order = _order(EndingWhy.LOCK_WAIT, reason=detail)
+        await store.jobs.order_end(session, job, order)
+        return
+    error = _error(job, "lock-wait-timeout", detail)
+    outcome = Outcome.ROLLBACK_FAILED if job.ending else Outcome.UNCHANGED
+    await end_waiting(session, job, JobStatus.FAILED, error=error, outcome=outcome)
 
 
-async def _fail(
-    session: AsyncSession, job: Job, code: str, detail: str, *, from_status: JobStatus
-) -> None:
-    error = {
+async def _stop_late(session: AsyncSession, job: Job) -> None:
+    reason = f"It had to end by {job.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    if job.started_at is None:
+        error = _error(job, "deadline-exceeded", f"{reason} It had not begun.")
+        await end_waiting(session, job, JobStatus.FAILED, error=error)
+        return
+    await store.jobs.order_end(session, job, _order(EndingWhy.DEADLINE, reason=reason))
+    announce(session, f"ending:{job.id}")
+
+
+def _order(why: EndingWhy, *, reason: str) -> Ending:
+    return Ending(why, at=datetime.now(UTC).isoformat(), reason=reason)
+
+
+def _error(job: Job, code: str, detail: str) -> dict[str, Any]:
+    return {
         "code": code,
         "title": CODES[code].title,
         "detail": detail,
-        "hint": "Look at its events, then ask again: liftlock jobs logs " + str(job.id),
+        "hint": f"Look at its events, then ask again: liftlock jobs logs {job.id}",
         "step": None,
         "docs": docs_url(code),
     }
-    await store.jobs.settle(
-        session,
-        job.id,
-        attempt=job.attempt,
-        status=JobStatus.FAILED,
-        from_status=from_status,
-        error=error,
-        outcome=Outcome.ROLLBACK_FAILED if from_status is JobStatus.RUNNING else Outcome.UNCHANGED,
-        service_state=ServiceState.UNKNOWN if job.instance_id else None,
-    )
-    await end(session, job, JobStatus.FAILED, error)

@@ -2,28 +2,34 @@
 
 from app.store import (
     app_servers,
+    attempts,
     events,
     hosts,
     identities,
     instances,
     jobs,
     locks,
+    outbox,
     recipes,
     schema,
     steps,
     tokens,
+    turns,
 )
 
 __all__ = [
     "app_servers",
+    "attempts",
     "events",
     "hosts",
     "identities",
     "instances",
     "jobs",
     "locks",
+    "outbox",
     "recipes",
     "schema",
     "steps",
     "tokens",
+    "turns",
 ]

@@ -1,7 +1,8 @@
 """The connection to Postgres, and the only place that commits."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
@@ -22,10 +23,22 @@ TIMEOUTS = {
 _PASSING = frozenset({"40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"})
 
 
+#: Keys of `session.info`: what is to happen once the transaction is committed.
+_AFTERWARDS, _TOPICS = "afterwards", "topics"
+
+Afterwards = Callable[[], Awaitable[object]]
+Announce = Callable[[Collection[str]], None]
+
+
 class Database:
     """A pool of connections. `transaction()` commits at its end, or rolls back on an error."""
 
-    def __init__(self, url: str, *, role: str = "api", pool_size: int = 8) -> None:
+    def __init__(
+        self, url: str, *, role: str = "api", pool_size: int = 8, announce: Announce | None = None
+    ) -> None:
+        """`announce` is told after each commit which topics have news."""
+        self._announce = announce
+        self._unit: ContextVar[AsyncSession | None] = ContextVar("unit", default=None)
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -42,22 +55,67 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """One transaction; raises Unavailable when Postgres cannot be reached."""
-        try:
+        """One transaction; raises Unavailable when Postgres cannot be reached.
+
+        Inside `unit()` it is a part of the unit's transaction, and commits with it.
+        """
+        unit = self._unit.get()
+        if unit is None:
+            async with self._committed() as session:
+                yield session
+            return
+        with _outages():
+            async with unit.begin_nested():
+                yield unit
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[AsyncSession]:
+        """One transaction around several: all of them are committed, or none."""
+        async with self._committed() as session:
+            token = self._unit.set(session)
+            try:
+                yield session
+            finally:
+                self._unit.reset(token)
+
+    @asynccontextmanager
+    async def _committed(self) -> AsyncIterator[AsyncSession]:
+        with _outages():
             async with self._sessions() as session, session.begin():
                 yield session
-        except (OSError, InterfaceError, PoolTimeout) as error:
-            raise _unavailable(error) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # Only connecting raises the driver's own errors; statements raise DBAPIError.
-            raise _unavailable(error) from error
-        except DBAPIError as error:
-            if error.connection_invalidated or getattr(error.orig, "sqlstate", "") in _PASSING:
-                raise _unavailable(error) from error
-            raise
+        if self._announce is not None and (topics := session.info.get(_TOPICS)):
+            self._announce(topics)
+        for action in session.info.get(_AFTERWARDS, ()):
+            await action()
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def after_commit(session: AsyncSession, action: Afterwards) -> None:
+    """Do it once what the session wrote is committed; never when it is rolled back."""
+    session.info.setdefault(_AFTERWARDS, []).append(action)
+
+
+def announce(session: AsyncSession, topic: str) -> None:
+    """Tell whoever waits for news of the topic, once they are committed."""
+    session.info.setdefault(_TOPICS, set()).add(topic)
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """What the driver says when the server is away, as Unavailable."""
+    try:
+        yield
+    except (OSError, InterfaceError, PoolTimeout) as error:
+        raise _unavailable(error) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # Only connecting raises the driver's own errors; statements raise DBAPIError.
+        raise _unavailable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", "") in _PASSING:
+            raise _unavailable(error) from error
+        raise
 
 
 def _unavailable(error: Exception) -> Unavailable:

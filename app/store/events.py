@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.domain.event import EventType
 from app.errors import LostOwnership
 from app.models import Event
+from app.store.database import announce
 
 #: One event to append: its type and its data (JSON, already redacted).
 NewEvent = tuple[EventType, Mapping[str, Any]]
@@ -22,7 +23,7 @@ _APPEND = text("""
     WITH job AS (
         UPDATE jobs SET last_seq = last_seq + cardinality(CAST(:types AS text[]))
         WHERE id = :job_id
-          AND (CAST(:attempt AS int) IS NULL OR (attempt = :attempt AND status = 'running'))
+          AND (CAST(:attempt AS int) IS NULL OR (attempt = :attempt AND lease_until IS NOT NULL))
         RETURNING last_seq
     )
     INSERT INTO events (job_id, seq, at, type, data)
@@ -52,6 +53,7 @@ async def append(
     written = (await connection.execute(_APPEND, values)).all()
     if len(written) != len(new):
         raise LostOwnership
+    announce(session, f"events:{job_id}")
 
 
 async def list_after(

@@ -101,7 +101,8 @@ async def free_capacity(session: AsyncSession, host: Host) -> int:
     """Units of capacity not used by running jobs. Call with the host's row locked."""
     query = select(func.count()).where(
         col(Job.host_id) == host.id,
-        col(Job.status) == JobStatus.RUNNING,
+        col(Job.lease_until).is_not(None),
+        col(Job.status).in_([JobStatus.RUNNING, JobStatus.CANCELING]),
         col(Job.kind) != JobKind.ENROLL,
     )
     return host.capacity - (await session.exec(query)).one()

@@ -17,7 +17,7 @@ _LOCK = text("SELECT name FROM locks WHERE name = :name FOR NO KEY UPDATE")
 _HOLDER = text("""
     SELECT jobs.id, jobs.kind, jobs.actor, jobs.worker, jobs.started_at
     FROM locks JOIN jobs ON jobs.id = locks.holder_job AND jobs.attempt = locks.holder_attempt
-    WHERE locks.name = :name AND jobs.id <> :job_id AND jobs.status = 'running'
+    WHERE locks.name = :name AND jobs.id <> :job_id AND jobs.lease_until IS NOT NULL
 """)
 
 _TAKE = text("""

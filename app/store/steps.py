@@ -16,8 +16,16 @@ from app.models import JobStep
 _START = text("""
     INSERT INTO steps (job_id, number, name, title, status, attempt, facts, started_at)
     SELECT id, :number, :name, :title, 'running', attempt, '{}', clock_timestamp()
-    FROM jobs WHERE id = :job_id AND attempt = :attempt AND status = 'running'
+    FROM jobs WHERE id = :job_id AND attempt = :attempt AND lease_until IS NOT NULL
     ON CONFLICT (job_id, number) DO UPDATE SET status = 'running', attempt = excluded.attempt
+    RETURNING number
+""")
+
+_RETRY = text("""
+    UPDATE steps SET tries = :tries
+    FROM jobs
+    WHERE jobs.id = :job_id AND jobs.attempt = :attempt AND jobs.lease_until IS NOT NULL
+      AND steps.job_id = :job_id AND steps.number = :number
     RETURNING number
 """)
 
@@ -25,7 +33,7 @@ _FINISH = text("""
     UPDATE steps SET status = :status, exit_code = :exit_code, duration_ms = :duration_ms,
            facts = CAST(:facts AS jsonb), finished_at = clock_timestamp()
     FROM jobs
-    WHERE jobs.id = :job_id AND jobs.attempt = :attempt AND jobs.status = 'running'
+    WHERE jobs.id = :job_id AND jobs.attempt = :attempt AND jobs.lease_until IS NOT NULL
       AND steps.job_id = :job_id AND steps.number = :number
     RETURNING number
 """)
@@ -38,6 +46,16 @@ async def start(
     values = {"job_id": job_id, "attempt": attempt, "number": number, "name": name, "title": title}
     connection = await session.connection()
     if (await connection.execute(_START, values)).first() is None:
+        raise LostOwnership
+
+
+async def retry(
+    session: AsyncSession, job_id: UUID, *, attempt: int, number: int, tries: int
+) -> None:
+    """Count another try; raises LostOwnership."""
+    values = {"job_id": job_id, "attempt": attempt, "number": number, "tries": tries}
+    connection = await session.connection()
+    if (await connection.execute(_RETRY, values)).first() is None:
         raise LostOwnership
 
 

@@ -19,7 +19,7 @@ PLAN = [
 
 async def claim(db, job_id):
     async with db.transaction() as session:
-        return await store.jobs.claim(
+        return await store.attempts.claim(
             session, UUID(job_id), attempt=1, worker="tests", lease=timedelta(minutes=1)
         )
 
@@ -35,7 +35,7 @@ async def begin(db, job_id):
 async def finish(db, job_id):
     job = await claim(db, job_id)
     async with db.transaction() as session:
-        await store.jobs.settle(session, job.id, attempt=1, status=JobStatus.SUCCEEDED)
+        await store.attempts.settle(session, job.id, attempt=1, status=JobStatus.SUCCEEDED)
 
 
 async def end_app_server(db, job_id):

@@ -6,7 +6,7 @@ from typing import Any
 from app.domain.job import lock_names
 from app.gateways.locks import Held, LockLost, Locks, LocksUnavailable, Refused
 from app.models import Job
-from app.services.execution import Blocked
+from app.services.claiming import Blocked
 
 
 class JobLocks:

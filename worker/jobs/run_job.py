@@ -12,7 +12,7 @@ from app.domain.problem import CODES, docs_url
 from app.domain.redaction import Redactor
 from app.errors import LostOwnership, NotFound, ServiceError
 from app.gateways.locks import LockLost
-from app.services.execution import Blocked, Claim
+from app.services.claiming import Blocked, Claim
 from app.services.work import Work
 from worker import engine
 from worker.jobs.connect import address_of, open_hosts
@@ -42,12 +42,12 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
     locks = JobLocks(runtime.locks, work.job, worker=runtime.name)
     try:
         await locks.acquire()
-        claim = await services.execution.claim(
+        claim = await services.claiming.claim(
             runtime.db, work, attempt=attempt, worker=runtime.name, lock_names=locks.names
         )
         await _carry_out(runtime, claim, locks)
     except Blocked as blocked:
-        await services.execution.block(
+        await services.claiming.block(
             runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
         )
     finally:
@@ -56,7 +56,7 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
 
 async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
     async def renew() -> None:
-        await services.execution.renew(runtime.db, claim.job)
+        await services.claiming.renew(runtime.db, claim.job)
         await locks.renew()
 
     try:
@@ -72,7 +72,7 @@ async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
     except Exception as bug:
         log.exception("job.crashed", job=str(claim.job.id))
         end = _end_of_bug(bug)
-    rivals = await services.execution.settle(runtime.db, claim.job, **end)
+    rivals = await services.ending.settle(runtime.db, claim.job, **end)
     # The locks go before the wake-up, or the woken job would find them held.
     await locks.release()
     for rival_id, rival_attempt in rivals:
@@ -81,7 +81,7 @@ async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
 
 async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
     """Give the job to the next worker; a step that runs on the host runs on, to be met there."""
-    await services.execution.hand_over(runtime.db, claim.job)
+    await services.claiming.hand_over(runtime.db, claim.job)
     await locks.release()
     await runtime.queue.push(claim.job.id, claim.job.attempt + 1)
 
@@ -92,7 +92,7 @@ async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
     await services.execution.keep_plan(runtime.db, work.job.id, plan.describe())
     if work.job.dry_run:
         return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.UNCHANGED}
-    secrets = await services.execution.reveal_secrets(runtime.db, runtime.vault, work)
+    secrets = await services.claiming.reveal_secrets(runtime.db, runtime.vault, work)
     redactor = Redactor(secrets.values())
     journal, address = Journal(runtime.db, claim.job, redactor), address_of(work)
     async with open_hosts(runtime) as hosts:

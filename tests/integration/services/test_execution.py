@@ -10,7 +10,7 @@ from app.domain.event import EventType
 from app.domain.host import HostStatus
 from app.domain.job import JobKind, JobStatus, StepStatus, WaitPolicy
 from app.errors import Conflict, LostOwnership
-from app.services.execution import Blocked
+from app.services.claiming import Blocked
 from tests.support import factories
 
 AT_ONCE = WaitPolicy(push_again_after=timedelta(0), most_lost_workers=2)
@@ -28,7 +28,7 @@ async def job(db, queue, vault, site):
 
 async def _claim(db, job, *, attempt=1, worker="w1"):
     work = await services.work.look(db, job.id)
-    return await services.execution.claim(
+    return await services.claiming.claim(
         db, work, attempt=attempt, worker=worker, lock_names=["instance:a"]
     )
 
@@ -91,7 +91,7 @@ async def test_many_requests_and_claims_at_once_do_not_deadlock(db, queue, vault
                 await asyncio.sleep(0.01)
             else:
                 await services.execution.mark_prepared(db, claim.job)
-                await services.execution.settle(db, claim.job, status=JobStatus.SUCCEEDED)
+                await services.ending.settle(db, claim.job, status=JobStatus.SUCCEEDED)
                 return
 
     more = [factories.request(db, queue, vault) for _ in range(10)]
@@ -102,7 +102,7 @@ async def test_many_requests_and_claims_at_once_do_not_deadlock(db, queue, vault
 async def test_an_instance_is_not_provisioned_where_its_data_is_not(db, queue, vault, site, job):
     running = (await _claim(db, job)).job
     await services.execution.mark_prepared(db, running)
-    await services.execution.settle(db, running, status=JobStatus.SUCCEEDED)
+    await services.ending.settle(db, running, status=JobStatus.SUCCEEDED)
     await factories.add_host(db, name="beta")
     with pytest.raises(Conflict, match="prepared on host alpha; beta has"):
         await factories.request(db, queue, vault, host="beta")
@@ -111,7 +111,7 @@ async def test_an_instance_is_not_provisioned_where_its_data_is_not(db, queue, v
 async def test_a_worker_that_stops_does_not_use_up_the_patience_with_lost_ones(db, job):
     for attempt in (1, 2, 3):
         running = (await _claim(db, job, attempt=attempt)).job
-        await services.execution.hand_over(db, running)
+        await services.claiming.hand_over(db, running)
     await _claim(db, job, attempt=4)
     await _expire_leases(db)
     await services.recovery.recover(db, policy=AT_ONCE)
@@ -133,14 +133,14 @@ async def test_a_full_host_blocks_and_names_its_capacity(db, queue, vault, job):
 async def test_being_blocked_is_told_once_for_one_holder(db, job):
     for holder in ("a", "a", "b"):
         work = await services.work.look(db, job.id)
-        await services.execution.block(db, work.job, attempt=1, blocked_by=[{"job": holder}])
+        await services.claiming.block(db, work.job, attempt=1, blocked_by=[{"job": holder}])
     assert await _status(db, job) is JobStatus.BLOCKED
     assert (await factories.event_types(db, job.id)).count(EventType.JOB_BLOCKED) == 2
 
 
 async def test_waiting_for_a_lock_ends_at_its_deadline_with_the_holder_named(db, job):
     work = await services.work.look(db, job.id)
-    await services.execution.block(db, work.job, attempt=1, blocked_by=[{"job": "rival"}])
+    await services.claiming.block(db, work.job, attempt=1, blocked_by=[{"job": "rival"}])
     async with db.transaction() as session:
         connection = await session.connection()
         await connection.execute(text("UPDATE jobs SET lock_deadline = now() - interval '1 s'"))
@@ -159,15 +159,15 @@ async def test_a_silent_worker_loses_the_job_and_every_later_write(db, job):
     assert await _status(db, job) is JobStatus.QUEUED
     await _claim(db, job, attempt=2, worker="w2")
     writes = [
-        services.execution.renew(db, old),
+        services.claiming.renew(db, old),
         services.execution.record(db, old, (EventType.STEP_OUTPUT, {})),
         services.execution.start_step(db, old, number=1, name="a", title="A"),
         services.execution.move_app_server(db, old, AppServerStatus.WAITING),
         services.execution.set_commit(db, old, "abc"),
         services.execution.mark_prepared(db, old),
         services.execution.mark_prepared(db, old, participant="database"),
-        services.execution.hand_over(db, old),
-        services.execution.settle(db, old, status=JobStatus.FAILED),
+        services.claiming.hand_over(db, old),
+        services.ending.settle(db, old, status=JobStatus.FAILED),
     ]
     for write in writes:
         with pytest.raises(LostOwnership):
@@ -209,7 +209,7 @@ async def test_finished_steps_of_an_earlier_attempt_are_told_to_the_next(db, job
         event=(EventType.STEP_SUCCEEDED, {}),
     )
     await services.execution.start_step(db, old, number=2, name="build", title="Build")
-    await services.execution.hand_over(db, old)
+    await services.claiming.hand_over(db, old)
     assert (await _claim(db, job, attempt=2)).done == {1: {"commit": "abc"}}
 
 
@@ -224,7 +224,7 @@ async def test_a_failed_end_leaves_the_app_server_failed_with_the_error(db, job)
     for status in (AppServerStatus.WAITING, AppServerStatus.CONFIGURING):
         await services.execution.move_app_server(db, running, status)
     error = {"code": "step-failed", "title": "t"}
-    await services.execution.settle(db, running, status=JobStatus.FAILED, error=error)
+    await services.ending.settle(db, running, status=JobStatus.FAILED, error=error)
     view = await services.jobs.get(db, job.id)
     assert view.app_server.status is AppServerStatus.FAILED
     assert view.app_server.error == error
@@ -235,18 +235,18 @@ async def test_a_failed_end_leaves_the_app_server_failed_with_the_error(db, job)
 async def test_the_end_of_a_job_names_those_that_may_run_now(db, queue, vault, job):
     newer = (await factories.request(db, queue, vault)).job
     running = (await _claim(db, job)).job
-    rivals = await services.execution.settle(db, running, status=JobStatus.SUCCEEDED)
+    rivals = await services.ending.settle(db, running, status=JobStatus.SUCCEEDED)
     assert rivals == [(newer.id, 1)]
 
 
 async def test_an_unreachable_host_is_marked_and_marked_ready_again(db, queue, vault, site, job):
     error = {"code": "host-unreachable"}
     running = (await _claim(db, job)).job
-    await services.execution.settle(db, running, status=JobStatus.FAILED, error=error)
+    await services.ending.settle(db, running, status=JobStatus.FAILED, error=error)
     assert await _host_status(db) is HostStatus.UNREACHABLE
     again = (await factories.request(db, queue, vault)).job
     running = (await _claim(db, again)).job
-    await services.execution.settle(db, running, status=JobStatus.SUCCEEDED)
+    await services.ending.settle(db, running, status=JobStatus.SUCCEEDED)
     assert await _host_status(db) is HostStatus.READY
 
 

@@ -20,7 +20,7 @@ async def job(db, queue, vault):
     await factories.add_site(db)
     view = await factories.request(db, queue, vault)
     work = await services.work.look(db, view.job.id)
-    claim = await services.execution.claim(db, work, attempt=1, worker="w", lock_names=["a"])
+    claim = await services.claiming.claim(db, work, attempt=1, worker="w", lock_names=["a"])
     return claim.job
 
 
@@ -120,7 +120,7 @@ async def test_notes_of_the_plan_become_true_in_the_database(db, job, journal):
 
 
 async def test_an_attempt_that_lost_the_job_tells_nothing_more(db, job, journal):
-    await services.execution.hand_over(db, job)
+    await services.claiming.hand_over(db, job)
     before = await factories.event_types(db, job.id)
     with pytest.raises(LostOwnership):
         await journal.step_started(1, STEP)

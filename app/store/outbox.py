@@ -1,0 +1,106 @@
+"""Statements that find jobs which need somebody: unclaimed, orphaned, overdue, now free to run."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.models import Job
+from app.models.base import utc_now
+
+# A row that nobody claimed a while after its last push is pushed again: after a crash between
+# commit and push, after Redis lost everything, and to retry blocked jobs.
+_UNCLAIMED = text("""
+    UPDATE jobs SET dispatched_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM jobs
+        WHERE status IN ('queued', 'blocked', 'canceling') AND lease_until IS NULL
+          AND coalesce(not_before, '-infinity') <= clock_timestamp()
+          AND coalesce(dispatched_at, '-infinity') < clock_timestamp() - CAST(:age AS interval)
+        ORDER BY priority, sequence LIMIT :limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id, attempt, priority, sequence
+""")
+
+_ORPHANS = text("""
+    SELECT id FROM jobs WHERE status IN ('running', 'canceling') AND lease_until < clock_timestamp()
+    ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+_OVERDUE = text("""
+    SELECT id FROM jobs WHERE status = 'blocked' AND lock_deadline < clock_timestamp()
+    ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+_LATE = text("""
+    SELECT id FROM jobs
+    WHERE status IN ('queued', 'blocked', 'running') AND deadline < clock_timestamp()
+      AND ending IS NULL
+    ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+_RIVALS = text("""
+    SELECT id, attempt, dispatched_at FROM jobs
+    WHERE status IN ('queued', 'blocked', 'canceling') AND lease_until IS NULL AND id <> :job_id
+      AND coalesce(not_before, '-infinity') <= clock_timestamp()
+      AND (instance_id = :instance_id OR host_id = :host_id)
+    ORDER BY priority, sequence LIMIT :limit
+""")
+
+
+async def mark_dispatched(session: AsyncSession, job_id: UUID) -> None:
+    connection = await session.connection()
+    await connection.execute(
+        update(Job).where(col(Job.id) == job_id).values(dispatched_at=utc_now())
+    )
+
+
+async def take_unclaimed(
+    session: AsyncSession, *, age: timedelta, limit: int
+) -> list[tuple[UUID, int]]:
+    """Id and next attempt of waiting jobs whose last push is older than `age`, in order."""
+    connection = await session.connection()
+    found = (await connection.execute(_UNCLAIMED, {"age": age, "limit": limit})).all()
+    ordered = sorted(found, key=lambda row: (row.priority, row.sequence))
+    return [(row.id, row.attempt + 1) for row in ordered]
+
+
+async def lock_orphans(session: AsyncSession, *, limit: int) -> list[Job]:
+    """Running jobs whose worker has not renewed its lease, locked."""
+    return await _locked(session, _ORPHANS, limit)
+
+
+async def lock_overdue(session: AsyncSession, *, limit: int) -> list[Job]:
+    """Blocked jobs that have waited long enough, locked."""
+    return await _locked(session, _OVERDUE, limit)
+
+
+async def lock_late(session: AsyncSession, *, limit: int) -> list[Job]:
+    """Unfinished jobs whose deadline has passed and that were not told to stop yet, locked."""
+    return await _locked(session, _LATE, limit)
+
+
+async def list_rivals(session: AsyncSession, job: Job, *, limit: int) -> list[tuple[UUID, int]]:
+    """Waiting jobs that may be able to run once `job` is done, with their next attempt."""
+    values = {
+        "job_id": job.id,
+        "instance_id": job.instance_id,
+        "host_id": job.host_id,
+        "limit": limit,
+    }
+    connection = await session.connection()
+    found = (await connection.execute(_RIVALS, values)).all()
+    return [(row.id, row.attempt + 1) for row in found]
+
+
+async def _locked(session: AsyncSession, statement: Any, limit: int) -> list[Job]:
+    connection = await session.connection()
+    ids = (await connection.execute(statement, {"limit": limit})).scalars().all()
+    found = await session.exec(
+        select(Job).where(col(Job.id).in_(ids)).execution_options(populate_existing=True)
+    )
+    return list(found.all())
