@@ -8,7 +8,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean
+.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean bench-core
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,13 +37,16 @@ check: setup ## lint, types, import rules, dead code, shell, container files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
-	$(BIN)/shellcheck worker/remote/processes.sh worker/remote/runner.sh .ci/run
+	$(BIN)/shellcheck worker/remote/*.sh .ci/run
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest tests/architecture -q
 
 fix: setup ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-core: setup ## measure speed beside plain arq and the machine's limit, in five minutes
+	$(BIN)/python -m benchmarks.core
 
 serve: setup ## the API, on the servers that LIFTLOCK_… names
 	$(BIN)/python -m app.main

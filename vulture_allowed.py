@@ -41,6 +41,7 @@ def used(it: Any) -> tuple[Any, ...]:
         it.is_active,
         # Fields of answers: FastAPI renders them.
         it.enrolled,
+        it.requested_at,
         it.docs,
         # Words of the domain that stand in the schema before anything says them.
         it.CANCELING,
@@ -56,6 +57,8 @@ def used(it: Any) -> tuple[Any, ...]:
         # A context manager's arguments; a reader's, which asks for no amount.
         it.trace,
         it.n,
+        # tarfile writes it into the header.
+        it.mtime,
         # PyYAML looks it up in the class.
         it.yaml_implicit_resolvers,
     )

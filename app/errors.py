@@ -2,12 +2,15 @@
 
 ServiceError
 ├── Unauthorized 401        ├── Forbidden 403       ├── NotFound 404
-├── Conflict 409            │   ├── AlreadyExists   └── InUse
+├── Conflict 409            │   ├── AlreadyExists   ├── InUse      ├── AlreadyWaiting
+│                           │   ├── TooEarly        └── InProgress
 ├── Stale 412               ├── IfMatchMissing 428  ├── Invalid 422
-├── PlanNotReady 404        ├── Unavailable 503     └── LostOwnership (worker only)
+├── PlanNotReady 404        ├── Unavailable 503     ├── LostOwnership (worker only)
+└── EventsExpired 410
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,13 @@ class PlanNotReady(ServiceError):
     code = "plan-not-ready"
 
 
+class EventsExpired(ServiceError):
+    """The events of this job were removed: the time for which they are kept is over."""
+
+    status = 410
+    code = "events-expired"
+
+
 class Conflict(ServiceError):
     """The request does not fit the present state."""
 
@@ -80,6 +90,33 @@ class InUse(Conflict):
     """Something still depends on it."""
 
     code = "in-use"
+
+
+class AlreadyWaiting(Conflict):
+    """The same is asked for already."""
+
+    code = "already-waiting"
+
+    def __init__(self, detail: str, *, hint: str, job: UUID) -> None:
+        super().__init__(detail, hint=hint)
+        self.job = job
+
+
+class TooEarly(Conflict):
+    """It is too early for that."""
+
+    code = "too-early"
+
+    def __init__(self, detail: str, *, hint: str, retry_after: int) -> None:
+        super().__init__(detail, hint=hint)
+        #: Seconds.
+        self.retry_after = retry_after
+
+
+class InProgress(Conflict):
+    """A request with this Idempotency-Key is being answered now."""
+
+    code = "idempotency-in-progress"
 
 
 class Stale(ServiceError):

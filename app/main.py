@@ -16,18 +16,44 @@ from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from app import services
-from app.api import health, hosts, identity, instances, jobs, openapi, problems, recipes, tokens
+from app.api import (
+    events,
+    health,
+    hosts,
+    identity,
+    instances,
+    job_commands,
+    job_log,
+    jobs,
+    openapi,
+    problems,
+    recipes,
+    tokens,
+)
 from app.api.edge import Edge
 from app.domain.recipe import InvalidRecipe
 from app.errors import ServiceError
 from app.gateways.queue import JobQueue
 from app.gateways.vault import CannotDecrypt, Vault
+from app.gateways.wakeups import Wakeups
 from app.logs import configure_logging
+from app.services.streams import Streams
 from app.settings import BadSetting, Settings
-from app.store.database import Database
+from app.store.database import Announce, Database
 
 #: The busiest first: routes are tried in order.
-_ROUTERS = (jobs, instances, hosts, recipes, tokens, identity, health)
+_ROUTERS = (
+    events,
+    jobs,
+    job_log,
+    job_commands,
+    instances,
+    hosts,
+    recipes,
+    tokens,
+    identity,
+    health,
+)
 
 #: Seconds that running requests get to end after SIGTERM.
 _GRACE = 10
@@ -39,12 +65,22 @@ class CannotStart(Exception):
     """What is wrong and what to do about it, in one line."""
 
 
-def create_app(db: Database, queue: JobQueue, vault: Vault) -> FastAPI:
+def create_app(db: Database, queue: JobQueue, vault: Vault, wakeups: Wakeups) -> FastAPI:
     """The application around its handles; it closes them when it stops."""
+    streams = Streams(wakeups)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        always = [
+            asyncio.create_task(wakeups.run()),
+            asyncio.create_task(services.events.look_around_forever(db, wakeups)),
+            asyncio.create_task(streams.watch_tokens_forever(db)),
+        ]
         yield
+        for task in always:
+            task.cancel()
+        await asyncio.wait(always)
+        await wakeups.close()
         await queue.close()
         await db.close()
 
@@ -59,10 +95,21 @@ def create_app(db: Database, queue: JobQueue, vault: Vault) -> FastAPI:
         redoc_url=None,
     )
     app.state.db, app.state.queue, app.state.vault = db, queue, vault
+    app.state.wakeups, app.state.streams = wakeups, streams
     app.add_middleware(Edge)
     problems.install(app)
     openapi.install(app)
     return app
+
+
+class Server(uvicorn.Server):
+    """Told to stop, it sends its streams away first: it would wait for them in vain."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        application = self.config.app
+        if isinstance(application, FastAPI):
+            application.state.streams.stop()
+        await super().shutdown(sockets)
 
 
 async def prepare(db: Database, vault: Vault) -> None:
@@ -91,19 +138,20 @@ def serve(settings: Settings) -> None:
     try:
         vault = Vault(settings.key())
         asyncio.run(_prepare(settings, vault))
-        db, queue = _database(settings), _queue(settings)
+        queue, wakeups = _redis(settings)
+        db = _database(settings, announce=wakeups.announce)
     except BadSetting as error:
         raise CannotStart(str(error)) from error
     listener = _listen(settings.host, settings.port)
     log.info("api.listening", address=f"http://{settings.host}:{listener.getsockname()[1]}")
     config = uvicorn.Config(
-        create_app(db, queue, vault),
+        create_app(db, queue, vault, wakeups),
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def main() -> None:
@@ -141,19 +189,22 @@ async def _prepare(settings: Settings, vault: Vault) -> None:
         await db.close()
 
 
-def _database(settings: Settings, *, pool_size: int = 8) -> Database:
+def _database(
+    settings: Settings, *, pool_size: int = 8, announce: Announce | None = None
+) -> Database:
     url = settings.database_url.get_secret_value()
     if urlsplit(url).scheme != "postgresql+asyncpg":
         raise BadSetting("LIFTLOCK_DATABASE_URL must begin with postgresql+asyncpg://")
     try:
-        return Database(url, role="api", pool_size=pool_size)
+        return Database(url, role="api", pool_size=pool_size, announce=announce)
     except ValueError:
         raise BadSetting("LIFTLOCK_DATABASE_URL is no address; is its port a number?") from None
 
 
-def _queue(settings: Settings) -> JobQueue:
+def _redis(settings: Settings) -> tuple[JobQueue, Wakeups]:
+    url = settings.redis_url.get_secret_value()
     try:
-        return JobQueue.connect(settings.redis_url.get_secret_value())
+        return JobQueue.connect(url), Wakeups.connect(url)
     except ValueError:
         raise BadSetting("LIFTLOCK_REDIS_URL is no redis:// or unix:// address.") from None
 

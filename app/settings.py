@@ -4,7 +4,7 @@ import base64
 import binascii
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KEY_BYTES = 32
@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     port: int = 8700
     #: Jobs one worker process runs side by side.
     worker_slots: int = 10
+    #: Jobs that run at a time, on all workers together; 0 is no bound.
+    max_running: int = Field(default=0, ge=0)
+    #: The events of a job are kept for as long after its end, at least.
+    events_kept_days: int = Field(default=90, ge=1)
     log_level: str = "INFO"
     log_json: bool = False
 

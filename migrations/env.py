@@ -31,7 +31,11 @@ def _run(connection: Connection) -> None:
 
 
 def _is_declared(
-    thing: object, name: str | None, kind: str, reflected: bool, compare_to: object
+    thing: object,
+    name: str | None,
+    kind: str,
+    reflected: bool,  # noqa: FBT001 - Alembic's signature
+    compare_to: object,
 ) -> bool:
     """The events' monthly parts are made as time goes by; the models know only the whole."""
     del compare_to

@@ -4,6 +4,7 @@ import pytest
 
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
+from app.gateways.wakeups import Wakeups
 from app.store.database import Database
 
 pytest_plugins = [
@@ -29,6 +30,14 @@ async def queue(redis_url):
     queue = JobQueue.connect(redis_url)
     yield queue
     await queue.close()
+
+
+@pytest.fixture
+async def wakeups(redis_url):
+    """Without a listener: who wants to hear of announcements runs it."""
+    wakeups = Wakeups.connect(redis_url)
+    yield wakeups
+    await wakeups.close()
 
 
 @pytest.fixture

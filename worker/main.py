@@ -14,6 +14,7 @@ from app.domain.job import LeasePolicy
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue, deserialize, serialize
 from app.gateways.vault import Vault
+from app.gateways.wakeups import Wakeups
 from app.logs import configure_logging
 from app.settings import Settings
 from app.store.database import Database
@@ -21,6 +22,7 @@ from worker.consumer import Consumer
 from worker.jobs.run_job import run_job
 from worker.jobs.runtime import Runtime
 from worker.jobs.sweep import sweep_forever
+from worker.remote.hosts import Pool
 
 settings = Settings()
 
@@ -30,22 +32,32 @@ arq.worker.Worker = Consumer  # type: ignore[misc]
 
 async def startup(ctx: dict[str, Any]) -> None:
     configure_logging(settings.log_level, as_json=settings.log_json)
+    wakeups = Wakeups(ctx["redis"])
+    url = settings.database_url.get_secret_value()
     runtime = Runtime(
-        db=Database(settings.database_url.get_secret_value(), role="worker"),
+        db=Database(url, role="worker", announce=wakeups.announce),
         queue=JobQueue(ctx["redis"]),
         locks=Locks(ctx["redis"], ttl=LeasePolicy().lease),
         vault=Vault(settings.key()),
+        wakeups=wakeups,
+        pool=Pool(),
         name=f"{socket.gethostname()}:{os.getpid()}",
         draining=ctx["draining"].is_set,
+        most_running=settings.max_running,
+        events_kept=timedelta(days=settings.events_kept_days),
     )
     ctx["runtime"] = runtime
     ctx["sweeper"] = asyncio.create_task(sweep_forever(runtime))
+    ctx["listener"] = asyncio.create_task(wakeups.run())
 
 
 async def shutdown(ctx: dict[str, Any]) -> None:
-    ctx["sweeper"].cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await ctx["sweeper"]
+    for task in (ctx["sweeper"], ctx["listener"]):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await ctx["runtime"].wakeups.finish()
+    await ctx["runtime"].pool.aclose()
     await ctx["runtime"].db.close()
 
 

@@ -61,5 +61,6 @@ DEPLOY = [Depends(Needs(Scope.DEPLOY))]
 ADMIN = [Depends(Needs(Scope.ADMIN))]
 
 #: For routes that note who it was.
+Reader = Annotated[Token, READ[0]]
 Deployer = Annotated[Token, DEPLOY[0]]
 Admin = Annotated[Token, ADMIN[0]]

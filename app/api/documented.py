@@ -16,6 +16,7 @@ _CODES = {
     403: "forbidden",
     404: "not-found",
     409: "conflict",
+    410: "events-expired",
     412: "stale",
     413: "request-too-large",
     415: "unsupported-media-type",

@@ -27,8 +27,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope).get("x-request-id"))
-        scope.setdefault("state", {})["request_id"] = request_id
-        sender = _Sender(send, request_id, bodiless=scope["method"] == "HEAD")
+        state = scope.setdefault("state", {})
+        state.update(request_id=request_id, is_head=scope["method"] == "HEAD")
+        sender = _Sender(send, request_id, bodiless=state["is_head"])
         if sender.bodiless:
             # A copy: the server still has to know that it answers a HEAD.
             scope = {**scope, "method": "GET"}

@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
+from app.gateways.wakeups import Wakeups
+from app.services.streams import Streams
 from app.store.database import Database
 
 
@@ -15,12 +17,21 @@ class Handles:
     db: Database
     queue: JobQueue
     vault: Vault
+    wakeups: Wakeups
+    streams: Streams
     request_id: str
 
 
-def _handles(request: Request) -> Handles:
+async def _handles(request: Request) -> Handles:
     state = request.app.state
-    return Handles(state.db, state.queue, state.vault, request.state.request_id)
+    return Handles(
+        db=state.db,
+        queue=state.queue,
+        vault=state.vault,
+        wakeups=state.wakeups,
+        streams=state.streams,
+        request_id=request.state.request_id,
+    )
 
 
 Here = Annotated[Handles, Depends(_handles)]

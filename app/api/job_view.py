@@ -5,14 +5,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from fastapi import Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from app.api.documented import Responses
 from app.domain.app_server import AppServerStatus
-from app.domain.job import JobKind, JobStatus, Outcome, ServiceState
-from app.models import AppServer
+from app.domain.job import FINAL, Answer, EndingWhy, JobKind, JobStatus, Outcome, ServiceState
+from app.models import AppServer, Job
 from app.services.jobs import JobView
 
 _ID = "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"
@@ -35,9 +34,15 @@ _EXAMPLE: JsonDict = {
     "revision": "v1",
     "params": {"instance": "guestbook", "revision": "v1"},
     "dry_run": False,
+    "priority": 0,
+    "not_before": None,
+    "deadline": None,
+    "retry_of": None,
     "attempt": 1,
     "progress": {"step": 4, "of": 12, "name": "Check out v1"},
     "blocked_by": [],
+    "suspended": None,
+    "cancel": None,
     "error": None,
     "outcome": None,
     "service_state": None,
@@ -46,6 +51,8 @@ _EXAMPLE: JsonDict = {
     "links": {
         "self": f"/v1/jobs/{_ID}",
         "events": f"/v1/jobs/{_ID}/events",
+        "stream": f"/v1/jobs/{_ID}/events/stream",
+        "logs": f"/v1/jobs/{_ID}/logs",
         "steps": f"/v1/jobs/{_ID}/steps",
         "plan": f"/v1/jobs/{_ID}/plan",
     },
@@ -87,6 +94,37 @@ class Progress(BaseModel):
     name: str
 
 
+class Suspension(BaseModel):
+    """What a job waits for without a worker; its site is reserved meanwhile."""
+
+    #: `time`, `probe` or `question`.
+    kind: str
+    step: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    #: What somebody said of the step, once it was asked and answered.
+    answer: Answer | None = None
+
+
+class Cancellation(BaseModel):
+    """Who wants the job to stop; what it did is undone first."""
+
+    requested_at: datetime
+    by: str | None
+    reason: str | None
+    force: bool
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """None unless the job's order to stop is a cancel."""
+        ending = job.ending
+        if ending is None or ending["why"] != EndingWhy.CANCELED:
+            return None
+        said = {name: ending.get(name) for name in ("by", "reason")}
+        return cls(requested_at=ending["at"], force=ending.get("force", False), **said)
+
+
 class JobBody(BaseModel):
     """A job: what was asked, how far it is, and how it ended."""
 
@@ -101,10 +139,19 @@ class JobBody(BaseModel):
     revision: str | None
     params: dict[str, Any]
     dry_run: bool
+    #: Lower goes first.
+    priority: int
+    not_before: datetime | None
+    #: By when it must have ended.
+    deadline: datetime | None
+    #: The job that this one repeats.
+    retry_of: UUID | None
     attempt: int
     progress: Progress | None
     #: Who holds the locks that the job waits for.
     blocked_by: list[dict[str, Any]]
+    suspended: Suspension | None
+    cancel: Cancellation | None
     #: {code, title, detail, hint, step, docs} of a failed job.
     error: dict[str, Any] | None
     outcome: Outcome | None
@@ -121,23 +168,29 @@ class JobBody(BaseModel):
     def of(cls, view: JobView) -> Self:
         job, server = view.job, view.app_server
         address = f"/v1/jobs/{job.id}"
-        links = {name: f"{address}/{name}" for name in ("events", "steps", "plan")}
+        links = {name: f"{address}/{name}" for name in ("events", "logs", "steps", "plan")}
         took = job.finished_at - job.started_at if job.finished_at and job.started_at else None
         return cls(
             **job.model_dump(include=set(cls.model_fields)),
+            cancel=Cancellation.of(job),
             instance=_named(job.instance_id, view.instance_name),
             host=_named(job.host_id, view.host_name),
             app_server=AppServerOfJob.of(server) if server else None,
             revision=job.params.get("revision"),
             progress=_progress(view),
-            links={"self": address, **links},
+            links={"self": address, **links, "stream": f"{address}/events/stream"},
             duration_ms=int(took.total_seconds() * 1000) if took else None,
         )
 
-    def answer(self) -> Response:
-        """202: where the job is, and when to ask again."""
-        headers = {"Location": self.links["self"], "Retry-After": "1"}
-        return JSONResponse(self.model_dump(mode="json"), 202, headers)
+    def answer(self, status: int = 202) -> Response:
+        """Where the job is, and while it has not ended when to ask again."""
+        text = self.model_dump_json()
+        return Response(text, status, self.headers, media_type="application/json")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        again = {} if self.status in FINAL else {"Retry-After": "1"}
+        return {"Location": self.links["self"], **again}
 
 
 def app_server_url(row: AppServer) -> str:
@@ -147,12 +200,21 @@ def app_server_url(row: AppServer) -> str:
 
 def accepted(description: str) -> Responses:
     """The declared 202."""
+    return _declared(202, description, "Location", "Retry-After")
+
+
+def there(description: str) -> Responses:
+    """The declared 200 of a request for a job."""
+    return _declared(200, description, "Location")
+
+
+def _declared(status: int, description: str, *headers: str) -> Responses:
     header = {"schema": {"type": "string"}}
     return {
-        202: {
+        status: {
             "model": JobBody,
             "description": description,
-            "headers": {"Location": header, "Retry-After": header},
+            "headers": dict.fromkeys(headers, header),
         }
     }
 

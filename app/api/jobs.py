@@ -1,52 +1,27 @@
 """/v1/jobs: ask for work, and read how it goes."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from app import services
 from app.api.access import READ, Deployer, require
 from app.api.documented import BODY, problems
 from app.api.handles import Here
+from app.api.job_answer import answer
 from app.api.job_order import JobOrder
-from app.api.job_view import JobBody, accepted
-from app.api.pages import Limit, Page, Paged
+from app.api.job_view import JobBody, accepted, there
+from app.api.pages import Page, Paged
+from app.api.preferences import Wait
 from app.api.refs import Id, RefFilter
 from app.api.route import router as routes_of
 from app.domain.job import JobKind, JobStatus, StepStatus
 from app.domain.scope import Scope
-from app.services.jobs import JobRequest
+from app.services.requests import JobRequest
 
 router = routes_of("jobs")
-
-
-class Event(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "seq": 7,
-                    "at": "2026-11-21T05:00:02Z",
-                    "type": "step.output",
-                    "data": {"step": "checkout", "number": 4, "text": "HEAD is now at 1f3c\n"},
-                }
-            ]
-        }
-    )
-
-    seq: int
-    at: datetime
-    type: str
-    data: dict[str, Any]
-
-
-class Events(BaseModel):
-    """Events in order; `next` is the `after` of the next request, null when these are all."""
-
-    items: list[Event]
-    next: int | None
 
 
 class JobStep(BaseModel):
@@ -59,6 +34,7 @@ class JobStep(BaseModel):
                     "title": "Check out v1",
                     "status": "succeeded",
                     "attempt": 1,
+                    "tries": 1,
                     "exit_code": 0,
                     "duration_ms": 412,
                     "facts": {"commit": "1f3c"},
@@ -74,6 +50,8 @@ class JobStep(BaseModel):
     title: str
     status: StepStatus
     attempt: int
+    #: More than one: it failed in a way that may pass, and was tried again.
+    tries: int
     exit_code: int | None
     duration_ms: int | None
     facts: dict[str, Any]
@@ -111,20 +89,20 @@ class PlannedStep(BaseModel):
     "/jobs",
     status_code=202,
     response_model=JobBody,
-    responses=accepted("The job is kept.") | BODY | problems(409),
+    responses=accepted("The job is kept.")
+    | there("It has ended while you waited, or it waited already.")
+    | BODY
+    | problems(409),
 )
-async def create_job(
-    body: JobOrder,
-    here: Here,
-    token: Deployer,
-) -> Response:
+async def create_job(body: JobOrder, here: Here, token: Deployer, wait: Wait) -> Response:
     """Ask for work. The job is committed before the answer: nothing loses it.
 
+    With `Prefer: wait=25` the answer comes when the job has ended (200) or the time is over (202).
     Reading a host's key (`enroll`) takes a token of scope admin.
     """
     if body.kind is JobKind.ENROLL:
         require(token, Scope.ADMIN)
-    job = await services.jobs.request(
+    view, is_new = await services.requests.request(
         here.db,
         here.queue,
         here.vault,
@@ -132,7 +110,7 @@ async def create_job(
         actor=token.name,
         request_id=here.request_id,
     )
-    return JobBody.of(job).answer()
+    return answer(here, view, is_new=is_new, wait=wait)
 
 
 @router.get("/jobs", responses=problems(404), dependencies=READ)
@@ -151,27 +129,14 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}", responses=problems(404), dependencies=READ)
-async def get_job(job_id: Id, here: Here) -> JobBody:
-    """The job as it stands: status, progress, who is in the way, and the error when it failed."""
-    return JobBody.of(await services.jobs.get(here.db, job_id))
+async def get_job(job_id: Id, response: Response, here: Here, wait: Wait) -> JobBody:
+    """The job as it stands: status, progress, who is in the way, and the error when it failed.
 
-
-@router.get("/jobs/{job_id}/events", responses=problems(404), dependencies=READ)
-async def list_job_events(
-    job_id: Id,
-    response: Response,
-    here: Here,
-    after: Annotated[int, Query(ge=0, le=2**53, description="The last `seq` you have.")] = 0,
-    limit: Limit = 50,
-) -> Events:
-    """Events numbered 1, 2, 3 … without a gap; ask again with the last number you have."""
-    found = await services.jobs.events(here.db, job_id, after=after, limit=limit + 1)
-    items = [Event(**event.model_dump(exclude={"job_id"})) for event in found[:limit]]
-    following = items[-1].seq if len(found) > limit else None
-    if following is not None:
-        link = f"/v1/jobs/{job_id}/events?after={following}&limit={limit}"
-        response.headers["Link"] = f'<{link}>; rel="next"'
-    return Events(items=items, next=following)
+    With `Prefer: wait=25` the answer comes once the job has ended, or the time is over.
+    """
+    response.headers.update(wait.headers)
+    found = await services.jobs.wait_until_ended(here.db, here.wakeups, job_id, wait.seconds)
+    return JobBody.of(found)
 
 
 @router.get("/jobs/{job_id}/steps", responses=problems(404), dependencies=READ)

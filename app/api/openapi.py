@@ -4,6 +4,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import RedirectResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from app.api.problems import Problem
 
@@ -19,6 +23,12 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    app.router.routes.append(Route("/", _to_docs))
+
+
+def _to_docs(_: Request) -> Response:
+    """Whoever opens the address in a browser."""
+    return RedirectResponse("/docs")
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -11,7 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.domain.problem import CODES, docs_url
-from app.errors import Invalid, NotFound, PlanNotReady, ServiceError, Unauthorized, Unavailable
+from app.errors import (
+    AlreadyWaiting,
+    InProgress,
+    Invalid,
+    NotFound,
+    PlanNotReady,
+    ServiceError,
+    TooEarly,
+    Unauthorized,
+    Unavailable,
+)
 from app.services.specs import field_errors, sentence
 
 MEDIA_TYPE = "application/problem+json"
@@ -100,6 +110,7 @@ async def _service_error(request: Request, error: Exception) -> Response:
         hint=error.hint,
         errors=[FieldProblem(pointer=f.pointer, detail=f.detail, line=f.line) for f in fields],
         headers=_headers(error),
+        **_members(error),
     )
 
 
@@ -108,12 +119,21 @@ def _said_of(place: str, words: str) -> str:
     return f"{place}: {words.removesuffix('.')}."
 
 
+def _members(error: ServiceError) -> dict[str, Any]:
+    """What only some problems have besides."""
+    if not isinstance(error, AlreadyWaiting):
+        return {}
+    return {"job": {"id": str(error.job), "self": f"/v1/jobs/{error.job}"}}
+
+
 def _headers(error: ServiceError) -> dict[str, str]:
     match error:
         case Unauthorized():
             return {"WWW-Authenticate": 'Bearer realm="liftlock"'}
-        case Unavailable() | PlanNotReady():
+        case Unavailable() | PlanNotReady() | InProgress():
             return {"Retry-After": "1"}
+        case TooEarly(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
     return {}
 
 

@@ -1,33 +1,62 @@
 """The house route: admit the caller, then read the body, then let FastAPI go on."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from app.api import body
+from app.api import body, idempotency
 from app.api.access import Needs
 from app.api.documented import problems
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+class Promise(JSONResponse):
+    """An answer of a route that becomes another one while the caller waits.
+
+    The waiting is done when the route's transaction is over; this one is kept for repetitions.
+    """
+
+    def __init__(
+        self,
+        content: Any,
+        status_code: int,
+        headers: dict[str, str],
+        *,
+        kept: Callable[[], Awaitable[Response]],
+    ) -> None:
+        super().__init__(content, status_code, headers)
+        self.kept = kept
+
+
 class Route(APIRoute):
     """Without this order, who has no token could still make the API parse a body."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "POST" in (options.get("methods") or ()):
+            options["dependencies"] = [*(options.get("dependencies") or ()), idempotency.DOCUMENTED]
+            options["responses"] = idempotency.responses(options.get("responses") or {})
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         guard = self.guard
         accepted = self.accepted
+        may_repeat = "POST" in (self.methods or ())
 
         async def handler(request: Request) -> Response:
             if guard is not None:
                 await guard.admit(request)
             if accepted:
                 request = await body.read(request, accepted)
-            return await handle(request)
+            if not may_repeat:
+                return await handle(request)
+            response = await idempotency.answer_once(request, handle)
+            return await response.kept() if isinstance(response, Promise) else response
 
         return handler
 

@@ -2,15 +2,19 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from app.cli.errors import ApiProblem, Unreachable, UsageError
+from app.cli.errors import ApiProblem, Exit, Unreachable, UsageError
 
 TIMEOUT = httpx.Timeout(30, connect=5)
+#: Seconds before a POST is sent for the second and for the third time.
+PAUSES = (0.2, 1.0)
 PAGE = 200
 STALE = 412
 #: Lists end somewhere: a server that always names a next page is broken.
@@ -29,8 +33,14 @@ class Api:
     """One connection to the API; every method raises ApiProblem or Unreachable."""
 
     def __init__(
-        self, url: str, token: str | None, *, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._sleep = sleep
         self.url = _checked_url(url)
         self._has_token = bool(token)
         self._http = httpx.Client(
@@ -42,19 +52,40 @@ class Api:
             trust_env=not _is_loopback(self.url),
         )
 
-    def get(self, address: str, **query: Any) -> Any:
-        return self._json(self.request("GET", address, query=query))
+    def get(self, address: str, *, wait: int = 0, **query: Any) -> Any:
+        """`wait`: seconds that the API may take until there is something to say."""
+        headers = {"Prefer": f"wait={wait}"} if wait else {}
+        return self._json(self.request("GET", address, query=query, headers=headers))
 
     def post(self, address: str, body: Any = None) -> Any:
-        return self._json(self.request("POST", address, json=body))
+        return self.send(address, json=body)[1]
 
     def put(self, address: str, body: Any) -> Any:
         return self._json(self.request("PUT", address, json=body))
 
     def upload(self, address: str, content: bytes, *, content_type: str) -> tuple[int, Any]:
         """POST a document as it is; returns the status and the answer."""
-        headers = {"Content-Type": content_type}
-        response = self.request("POST", address, content=content, headers=headers)
+        return self.send(address, content=content, headers={"Content-Type": content_type})
+
+    def send(self, address: str, **options: Any) -> tuple[int, Any]:
+        """POST; returns the status and the answer.
+
+        An answer that was lost on its way is asked for again with the same key: the API does
+        the thing once.
+        """
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        options["headers"] = {**options.get("headers", {}), **key}
+        for pause in PAUSES:
+            try:
+                response = self.request("POST", address, **options)
+            except (Unreachable, ApiProblem) as error:
+                if not _may_pass(error):
+                    raise
+                self._sleep(pause)
+            else:
+                break
+        else:
+            response = self.request("POST", address, **options)
         return response.status_code, self._json(response)
 
     def items(self, address: str, *, limit: int | None = None, **query: Any) -> list[Any]:
@@ -133,6 +164,11 @@ class Api:
         if response.status_code == httpx.codes.UNAUTHORIZED and not self._has_token:
             document["hint"] = "Set LIFTLOCK_TOKEN, or give --token."
         return ApiProblem(response.status_code, document)
+
+
+def _may_pass(error: Unreachable | ApiProblem) -> bool:
+    """Whether the same request may be answered in a moment."""
+    return error.exit_code is Exit.UNREACHABLE or error.code == "idempotency-in-progress"
 
 
 def _checked_url(url: str) -> str:

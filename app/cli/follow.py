@@ -13,19 +13,23 @@ Event = Mapping[str, Any]
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "canceled", "superseded"})
 _FINAL_EVENTS = frozenset(f"job.{status}" for status in FINAL_STATUSES)
-_PAGE = 200
-#: Quiet polls after which the job itself is looked at: its last event may lie before `after`.
+_PAGE = 500
+#: Empty answers after which the job itself is looked at: its last event may lie before `after`.
 _LOOK_AGAIN = 5
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between polls, and how long an API that is being restarted is waited for."""
+    """Seconds between requests, and how long an API that is being restarted is waited for."""
 
     first: float = 0.1
     most: float = 1.0
     growth: float = 1.5
     patience: float = 60.0
+    #: How long the API may keep a request until there is news; less than the client's timeout.
+    wait: float = 25.0
+    #: The same behind an event: then it may be quiet, and an unfinished line wants to be shown.
+    short_wait: float = 1.0
 
 
 class Backoff:
@@ -79,27 +83,30 @@ def events(
     deadline = None if timeout is None else outside.now() + timeout
     backoff = Backoff(pace, outside, deadline)
     ask = _Patient(session, pace, backoff, away)
-    quiet, is_over = 0, False
+    quiet, is_over, wait = 0, False, pace.short_wait
     while True:
-        backoff.check()
-        page = ask(path("jobs", job_id, "events"), after=after, limit=_PAGE)["items"]
+        asked_at, wait = outside.now(), min(wait, backoff.check())
+        address = path("jobs", job_id, "events")
+        page = ask(address, after=after, limit=_PAGE, wait=math.floor(wait))["items"]
+        # Else the job is over, the API stops, or something between us is in a hurry.
+        has_waited = outside.now() - asked_at > pace.short_wait / 2
         for event in page:
             after = event["seq"]
             yield event
             if event["type"] in _FINAL_EVENTS:
                 return
         if page:
-            quiet = 0
+            quiet, wait = 0, pace.short_wait
             backoff.reset()
             continue
         if is_over:
             return
         yield None
-        quiet += 1
+        quiet, wait = quiet + 1, pace.wait
         if quiet % _LOOK_AGAIN == 0:
             # Found final only now, its last event may be newer than this poll: poll once more.
             is_over = ask(path("jobs", job_id))["status"] in FINAL_STATUSES
-        if not is_over:
+        if not is_over and not has_waited:
             backoff.wait()
 
 

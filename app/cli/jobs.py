@@ -36,8 +36,14 @@ _SHOWN = [
     ("app server", "app_server.name"),
     ("address", "app_server.url"),
     ("dry run", "dry_run"),
+    ("priority", "priority"),
+    ("not before", "not_before"),
+    ("deadline", "deadline"),
+    ("repeats", "retry_of"),
     ("attempt", "attempt"),
     ("blocked by", "blocked_by"),
+    ("waits for", "suspended"),
+    ("told to stop", "cancel"),
     ("outcome", "outcome"),
     ("site", "service_state"),
     ("asked by", "actor"),
@@ -74,6 +80,8 @@ def list_(
     here = session.of(ctx)
     wanted = {"status": status, "kind": kind, "instance": instance}
     found = here.api.items(path("jobs"), limit=limit, **wanted)
+    if not here.output.json_mode:
+        found = [_marked(job) for job in found]
     here.output.items(found, _LISTED, "There are no such jobs.")
 
 
@@ -202,6 +210,11 @@ def _undo(undo: Any) -> str:
     if isinstance(undo, Mapping):
         return cell(undo.get("script") or undo.get("action") or dict(undo))
     return cell(undo)
+
+
+def _marked(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A dry run must not look like work that was done."""
+    return {**job, "kind": f"{job['kind']} (dry run)" if job.get("dry_run") else job["kind"]}
 
 
 def _timed(step: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from app.cli.follow import Event
 from app.cli.output import Output
-from app.cli.progress import blockers
 from app.cli.text import cell, duration, moment, one_line, plain
+from app.cli.wording import blockers, canceling, retrying, suspended
 
 
 class Log:
@@ -83,6 +83,11 @@ def _took(data: Mapping[str, Any]) -> str:
     return duration((data.get("duration_ms") or 0) / 1000)
 
 
+def _unknown(data: Mapping[str, Any]) -> str:
+    error = data.get("error") or {}
+    return f"    outcome unknown: {one_line(error.get('title') or 'nobody can tell')}"
+
+
 _UNHAPPY = frozenset({"job.failed", "job.canceled", "job.superseded"})
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "job.queued": lambda data: f"Queued: {cell(data.get('kind'))} {cell(data.get('instance'))}",
@@ -90,8 +95,23 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "job.started": lambda data: (
         f"Started by worker {cell(data.get('worker'))}, attempt {cell(data.get('attempt'))}"
     ),
+    "job.recovered": lambda data: f"Its worker {cell(data.get('worker'))} went silent",
+    "job.handed_over": lambda data: f"Handed over by worker {cell(data.get('worker'))}",
+    "job.suspended": suspended,
+    "job.resumed": lambda data: (
+        f"Taken up by worker {cell(data.get('worker'))}, attempt {cell(data.get('attempt'))}"
+    ),
+    "job.answered": lambda data: (
+        f"Answered by {cell(data.get('by'))}: {cell(data.get('step'))} {cell(data.get('answer'))}"
+    ),
+    "job.canceling": canceling,
     "job.succeeded": lambda _: "Succeeded",
     "step.started": lambda data: f"[{cell(data.get('number'))}] {_title(data)}",
     "step.succeeded": lambda data: f"    done in {_took(data)}",
     "step.failed": _failed,
+    "step.retrying": lambda data: f"    {retrying(data)}",
+    "step.canceled": lambda data: f"    stopped after {_took(data)}",
+    "step.unknown": _unknown,
+    "step.undone": lambda data: f"    undone: {_title(data)}",
+    "step.undo_failed": lambda data: f"    NOT undone: {_title(data)}",
 }

@@ -14,6 +14,7 @@ from app.cli import (
     hosts,
     identity,
     instances,
+    job_commands,
     jobs,
     programs,
     provision,
@@ -65,11 +66,18 @@ app = Noun(
         "4 waited too long, 5 Liftlock does not answer."
     ),
 )
+job_commands.register(jobs.app)
 for noun in (hosts, identity, instances, jobs, recipes, secrets, tokens):
     app.add_typer(noun.app)
 app.add_typer(admin.app)
 provision.register(app)
 programs.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(_version())
+        raise typer.Exit
 
 
 def liftlock(
@@ -81,6 +89,10 @@ def liftlock(
         str | None, typer.Option(envvar="LIFTLOCK_TOKEN", help="API token.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print it and end."),
+    ] = False,
 ) -> None:
     r"""Install, upgrade and provision web applications on your own servers.
 
@@ -93,6 +105,7 @@ def liftlock(
           --repository https://git.example/shop.git --revision v1
       liftlock provision shop --wait
     """
+    del version
     outside = ctx.obj if isinstance(ctx.obj, Outside) else Outside()
     ctx.obj = Session(url, token, Output(as_json), outside)
 

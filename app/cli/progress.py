@@ -10,7 +10,8 @@ from rich.text import Text
 
 from app.cli.follow import Event
 from app.cli.output import Output
-from app.cli.text import cell, duration, one_line, plain
+from app.cli.text import duration, one_line, plain
+from app.cli.wording import blockers, canceling, retrying, suspended
 
 #: Lines of a failed step's output that are shown with it.
 _LAST_LINES = 15
@@ -58,10 +59,16 @@ class Progress:
             "step.output": self._take,
             "step.succeeded": self._succeed,
             "step.failed": self._fail,
+            "step.unknown": self._fail,
+            "step.canceled": self._fail,
+            "step.retrying": lambda step: self._say(f"        {retrying(step)}"),
             "step.undone": lambda step: self._say(f"        undone: {_named(step)}"),
             "step.undo_failed": lambda step: self._say(f"        NOT undone: {_named(step)}"),
             "job.blocked": self._wait,
             "job.started": lambda _: self._be("Starting"),
+            "job.resumed": lambda _: self._be("Starting"),
+            "job.suspended": lambda job: self._become(suspended(job)),
+            "job.canceling": lambda job: self._become(canceling(job)),
             "job.recovered": self._wait_again,
             "job.handed_over": self._wait_again,
         }.get(event["type"])
@@ -114,8 +121,11 @@ class Progress:
             self._say(self._state)
 
     def _wait_again(self, _: Mapping[str, Any]) -> None:
-        self._be("Its worker went away; waiting for another")
-        self._say(self._state)
+        self._become("Its worker went away; waiting for another")
+
+    def _become(self, state: str) -> None:
+        self._be(state)
+        self._say(state)
 
     def _be(self, state: str) -> None:
         """Between steps."""
@@ -146,24 +156,6 @@ class Progress:
         if self._step and last:
             lines.append(Text(f"  {last}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*lines)
-
-
-def blockers(blocked_by: list[Mapping[str, Any]]) -> str:
-    """Who is in the way, in words."""
-    return "; ".join(_blocker(item) for item in blocked_by) or "another job"
-
-
-def _blocker(item: Mapping[str, Any]) -> str:
-    match item:
-        case {"kind": "lock", "job": job, "job_kind": kind, "actor": actor, "since": since}:
-            return f"job {job} ({kind} by {actor}, since {since})"
-        case {"kind": "order", "job": job}:
-            return f"job {job}, which was asked for earlier"
-        case {"kind": "capacity", "host": host, "capacity": capacity}:
-            return f"a free place on host {host} ({capacity} at a time)"
-        case {"kind": "locks-unavailable"}:
-            return "Redis, which does not answer"
-    return cell(dict(item))
 
 
 def _named(data: Mapping[str, Any]) -> str:

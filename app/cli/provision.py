@@ -4,11 +4,27 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import jobs, session, waiting
+from app.cli import jobs, session, times, waiting
 from app.cli.client import path
-from app.cli.errors import Exit
+from app.cli.errors import Exit, UsageError
+from app.cli.job_commands import Timeout, Wait
 from app.cli.noun import Noun
 from app.cli.session import Session
+from app.domain.job import OnConflict
+
+_ACCEPTED = 202
+
+Priority = Annotated[int | None, typer.Option(min=-100, max=100, help="Lower goes first [0].")]
+NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Begin then, or later.")]
+Deadline = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Stop and undo it when it still runs then.")
+]
+Within = Annotated[
+    str | None, typer.Option(metavar="SPAN", help="The same, from now on: 90s, 1h30m.")
+]
+OnConflictOption = Annotated[
+    OnConflict | None, typer.Option(help="When the same is asked for already [queue].")
+]
 
 
 def register(app: Noun) -> None:
@@ -24,10 +40,13 @@ def provision(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan; change nothing.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait with progress.")] = False,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, help="With --wait: at most so many seconds.")
-    ] = None,
+    priority: Priority = None,
+    not_before: NotBefore = None,
+    deadline: Deadline = None,
+    within: Within = None,
+    on_conflict: OnConflictOption = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
 ) -> None:
     """Put a site on a host, beside what runs there.
 
@@ -37,27 +56,34 @@ def provision(
     Examples:
       liftlock provision shop --wait
       liftlock provision shop --revision v2 --dry-run
+      liftlock provision shop --not-before 2026-11-21T22:00:00Z --on-conflict supersede
 
     """
     here = session.of(ctx)
-    body = {
-        "kind": "provision",
-        "instance": name,
+    wishes = {
         "host": host,
         "revision": revision,
         "dry_run": dry_run,
+        "priority": priority,
+        "not_before": times.moment(not_before, option="--not-before") if not_before else None,
+        "deadline": _deadline(deadline, within),
+        "on_conflict": on_conflict.value if on_conflict else None,
     }
-    job = here.api.post(path("jobs"), body)
+    named = {key: value for key, value in wishes.items() if value is not None}
+    body = {"kind": "provision", "instance": name, **named}
+    status, job = here.api.send(path("jobs"), json=body)
     if dry_run:
         _print_plan(here, job, timeout)
-    elif wait:
-        job = waiting.until_over(here, job, timeout=timeout)
-        raise typer.Exit(waiting.result(here.output, job))
-    elif here.output.json_mode:
-        here.output.json(job)
     else:
-        here.output.line(f"Queued job {job['id']}.")
-        here.output.line(f"  follow   liftlock jobs logs -f {job['id']}")
+        waiting.accepted(here, job, wait, timeout, is_new=status == _ACCEPTED)
+
+
+def _deadline(deadline: str | None, within: str | None) -> str | None:
+    if deadline and within:
+        raise UsageError("Give --deadline or --within, not both.")
+    if within:
+        return times.from_now(within, option="--within")
+    return times.moment(deadline, option="--deadline") if deadline else None
 
 
 def _print_plan(here: Session, job: dict[str, Any], timeout: float | None) -> None:

@@ -40,7 +40,8 @@ class Session:
 
     @cached_property
     def api(self) -> Api:
-        return Api(self.url, self.token, transport=self.outside.transport)
+        outside = self.outside
+        return Api(self.url, self.token, transport=outside.transport, sleep=outside.sleep)
 
     def confirm(self, question: str, *, otherwise: str) -> bool:
         """Ask a person; raises UsageError saying what to type when there is nobody to ask."""

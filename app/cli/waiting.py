@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 from app.cli import follow
-from app.cli.errors import CliError, Exit, Interrupted, Unreachable, WaitTimedOut
+from app.cli.errors import ApiProblem, CliError, Exit, Interrupted, Unreachable, WaitTimedOut
 from app.cli.output import Output
 from app.cli.progress import Progress
 from app.cli.session import Session
 from app.cli.text import duration, one_line, plain
 
+EVENTS_EXPIRED = "events-expired"
 EXITS = {
     "succeeded": Exit.OK,
     "failed": Exit.FAILED,
@@ -35,12 +38,38 @@ def until_over(session: Session, job: Mapping[str, Any], *, timeout: float | Non
                 progress.back()
                 if event is not None:
                     progress.add(event)
-        return follow.last_state(session, job_id)
     except KeyboardInterrupt:
         raise Interrupted(f"The job goes on. Wait again: liftlock jobs wait {job_id}") from None
     except (WaitTimedOut, Unreachable) as error:
         error.hint = f"Wait again: liftlock jobs wait {job_id}"
         raise
+    except ApiProblem as error:
+        # An old job: what it told is gone, how it ended is not.
+        if error.code != EVENTS_EXPIRED:
+            raise
+    return follow.last_state(session, job_id)
+
+
+def accepted(
+    session: Session,
+    job: Mapping[str, Any],
+    wait: bool,
+    timeout: float | None,
+    *,
+    is_new: bool = True,
+) -> None:
+    """What a command that asked for a job does then: wait for its end, or say how to follow it.
+
+    `is_new` is false for a job that waited already. Raises Exit with the job's code.
+    """
+    output = session.output
+    if wait:
+        raise typer.Exit(result(output, until_over(session, job, timeout=timeout)))
+    if output.json_mode:
+        output.json(job)
+        return
+    output.line(f"Queued job {job['id']}." if is_new else f"Job {job['id']} waits already.")
+    output.line(f"  follow   liftlock jobs logs -f {job['id']}")
 
 
 def result(output: Output, job: Mapping[str, Any]) -> Exit:
@@ -86,7 +115,7 @@ def _praise(output: Output, job: Mapping[str, Any]) -> None:
 def _explain(output: Output, job: Mapping[str, Any]) -> None:
     error = job.get("error") or {}
     took = duration((job.get("duration_ms") or 0) / 1000)
-    title = error.get("title") or "No reason was given"
+    title = error.get("title") or _why(job)
     output.line(f"{str(job['status']).capitalize()} after {took}: {title}", style="bold red")
     if error.get("detail"):
         for line in plain(error["detail"]).splitlines():
@@ -99,6 +128,13 @@ def _explain(output: Output, job: Mapping[str, Any]) -> None:
         if job.get(key):
             output.line(f"  {label:<8} {one_line(job[key]).replace('_', ' ')}")
     output.line(f"  log      {_log_command(job)}")
+
+
+def _why(job: Mapping[str, Any]) -> str:
+    """In words, for a job that ended without an error."""
+    order = job.get("cancel") or {}
+    reason = f": {order['reason']}" if order.get("reason") else ""
+    return f"{order['by']} asked for it{reason}" if order.get("by") else "No reason was given"
 
 
 def _log_command(job: Mapping[str, Any]) -> str:

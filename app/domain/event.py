@@ -1,6 +1,12 @@
 """Events: what a job tells, numbered 1..n without a gap."""
 
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
+
+from app.domain.job import FINAL, JobStatus
 
 
 class EventType(StrEnum):
@@ -42,3 +48,51 @@ class EventType(StrEnum):
     APP_SERVER_ERROR = "app_server.error"
     APP_SERVER_TERMINATED = "app_server.terminated"
     HOST_KEY_READ = "host.key_read"
+
+
+#: JSON leaves these as they are, and many a reader of streams takes them for ends of lines.
+_ENDS_OF_LINES = {mark: f"\\u{mark:04x}" for mark in (0x85, 0x2028, 0x2029)}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    seq: int
+    at: datetime
+    type: str
+    #: Its data as the JSON text that the store has; most readers only hand it on.
+    text: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.text)
+        return loaded
+
+    def as_json(self) -> str:
+        """The same on every way out; in one line."""
+        at = self.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        data = self.text if self.text.isascii() else self.text.translate(_ENDS_OF_LINES)
+        return f'{{"seq":{self.seq},"at":"{at}","type":"{self.type}","data":{data}}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A job's events above a number, and how the job stood at the same moment."""
+
+    after: int
+    items: tuple[StoredEvent, ...]
+    last_seq: int
+    status: JobStatus
+
+    @property
+    def end(self) -> int:
+        """Where the next reading begins."""
+        return self.items[-1].seq if self.items else self.after
+
+    @property
+    def has_more(self) -> bool:
+        return self.end < self.last_seq
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes behind these."""
+        return self.status in FINAL and not self.has_more

@@ -222,6 +222,7 @@ def _of_setting(setting: Setting) -> Iterator[tuple[str, str]]:
 def _of_names(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     lists: list[tuple[Path, list[str]]] = [
         (("preflight", "commands"), [item.name for item in recipe.preflight.commands]),
+        (("preflight", "wait_for"), [item.name for item in recipe.preflight.wait_for]),
         (("build",), [item.name for item in recipe.build]),
         (("prepare",), [item.name for item in recipe.prepare]),
         (("diagnose",), [item.name for item in recipe.diagnose]),

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from app.domain.recipe_source import storable
+from app.domain.step import OnCancel, OnUnknown
 
 #: Characters of one setting: far below what a process may have as environment (128 KiB a string).
 MAX_VALUE = 32_768
@@ -17,7 +20,8 @@ _BOOLEANS = {"1": "1", "true": "1", "yes": "1", "0": "0", "false": "0", "no": "0
 #: Entries of one list of steps: each entry is at least one step of a plan.
 MOST_STEPS = 100
 
-Script = Annotated[str, Field(min_length=1, max_length=32_768)]
+_LONGEST_SCRIPT = 32_768
+Script = Annotated[str, Field(min_length=1, max_length=_LONGEST_SCRIPT)]
 Title = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._-]{0,62}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Tool = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
@@ -69,6 +73,37 @@ class Secret(Part):
     description: Text = ""
 
 
+@dataclass(frozen=True)
+class Question:
+    """A script that answers whether a step was done: 0 yes, 1 no, anything else nobody knows."""
+
+    probe: str
+
+
+def _unknown(value: object) -> OnUnknown | Question:
+    match value:
+        case OnUnknown() | Question():
+            return value
+        case "repeat" | "ask":
+            return OnUnknown(value)
+        case {"probe": str(probe), **rest} if not rest and 0 < len(probe) <= _LONGEST_SCRIPT:
+            return Question(probe)
+    raise PydanticCustomError(
+        "unknown_form", "`unknown` wants `repeat`, `ask` or a mapping `probe: script`"
+    )
+
+
+def _unknown_text(value: OnUnknown | Question) -> str | dict[str, str]:
+    return {"probe": value.probe} if isinstance(value, Question) else value.value
+
+
+Unknown = Annotated[
+    OnUnknown | Question,
+    PlainValidator(_unknown),
+    PlainSerializer(_unknown_text, when_used="always"),
+]
+
+
 class PreflightCommand(Part):
     name: Title
     run: Script
@@ -76,19 +111,35 @@ class PreflightCommand(Part):
     hint: Text
 
 
+class PreflightWait(Part):
+    """Something that will be there soon: a database, a name in the DNS."""
+
+    name: Title
+    #: Exits 0 when it is there.
+    command: Script
+    every: Annotated[float, Field(ge=1, le=86_400)] = 30
+    longest: Annotated[float, Field(gt=0, le=30 * 86_400)] = 3_600
+
+
 class Preflight(Part):
     tools: tuple[Tool, ...] = ()
     disk_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 100
     writable: tuple[Folder, ...] = ()
+    wait_for: Annotated[tuple[PreflightWait, ...], Field(max_length=MOST_STEPS)] = ()
     commands: tuple[PreflightCommand, ...] = ()
 
 
 class Action(Part):
-    """One shell script with a name."""
+    """One shell script with a name; what is not said depends on its section."""
 
     name: Title
     run: Script
     timeout: Seconds = 900
+    #: Seconds without output after which it is killed as well.
+    silence: Seconds | None = None
+    #: What to do when its process is gone and nobody knows how it ended.
+    unknown: Unknown | None = None
+    on_cancel: OnCancel | None = None
 
 
 class Static(Part):

@@ -115,6 +115,11 @@ class RedactingStream:
         self._redactor = redactor
         self._held = ""
 
+    @property
+    def held(self) -> int:
+        """How many characters wait for more."""
+        return len(self._held)
+
     def feed(self, chunk: str) -> str:
         """What may be shown now."""
         text = self._held + chunk

@@ -14,6 +14,12 @@ from app.models.base import Instant, Row, Word
 _OPEN = "status IN ('queued', 'blocked', 'running', 'canceling')"
 #: Without `lease_until`: renewing a lease must touch no index.
 _LIVE = "status IN ('running', 'canceling')"
+#: Those that wait because as many run as may.
+_LIMITED = "status = 'blocked' AND blocked_by @> '[{\"kind\": \"limit\"}]'"
+
+
+#: None is NULL. Without this it would be JSON's own null, which no `IS NULL` finds.
+_MaybeJson = JSONB(none_as_null=True)
 
 
 class Job(Row, table=True):
@@ -21,6 +27,17 @@ class Job(Row, table=True):
     __table_args__ = (
         Index("ix_jobs_open", "priority", "sequence", postgresql_where=text(_OPEN)),
         Index("ix_jobs_host_id_live", "host_id", postgresql_where=text(_LIVE)),
+        Index(
+            "ix_jobs_host_id_open", "host_id", "priority", "sequence", postgresql_where=text(_OPEN)
+        ),
+        Index(
+            "ix_jobs_instance_id_open",
+            "instance_id",
+            "priority",
+            "sequence",
+            postgresql_where=text(_OPEN),
+        ),
+        Index("ix_jobs_limited", "priority", "sequence", postgresql_where=text(_LIMITED)),
     )
 
     #: Order of the requests; an id tells time, this tells who came first.
@@ -46,11 +63,11 @@ class Job(Row, table=True):
     #: Set while an attempt holds the job, running or canceling; only that attempt may write.
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     #: An order to stop (`app.domain.job.Ending`): the job only undoes what it did, and ends so.
-    ending: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    ending: dict[str, Any] | None = Field(default=None, sa_type=_MaybeJson)
     #: By when it must have ended.
     deadline: datetime | None = Field(default=None, sa_type=Instant)
     #: What the plan waits for, without a worker: kind, step, since, until, reason, answer.
-    suspended: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    suspended: dict[str, Any] | None = Field(default=None, sa_type=_MaybeJson)
     #: The job that this one repeats.
     retry_of: UUID | None = Field(default=None, foreign_key="jobs.id")
     #: Until when it waits for locks that other jobs hold.
@@ -60,11 +77,11 @@ class Job(Row, table=True):
     dispatched_at: datetime | None = Field(default=None, sa_type=Instant)
     last_seq: int = Field(default=0, sa_type=BigInteger)
     #: The steps as a person reads them, kept by the worker before anything runs.
-    plan: list[dict[str, Any]] | None = Field(default=None, sa_type=JSONB)
+    plan: list[dict[str, Any]] | None = Field(default=None, sa_type=_MaybeJson)
     #: What the first attempt found (data prepared, rivals running), so that every later
     #: attempt makes the same plan and can go on where the last one stopped.
-    facts: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
-    error: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    facts: dict[str, Any] | None = Field(default=None, sa_type=_MaybeJson)
+    error: dict[str, Any] | None = Field(default=None, sa_type=_MaybeJson)
     outcome: Outcome | None = Field(default=None, sa_type=Word(Outcome))
     service_state: ServiceState | None = Field(default=None, sa_type=Word(ServiceState))
     actor: str | None = None

@@ -10,11 +10,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import store
 from app.domain.event import EventType
 from app.domain.job import STEP_DONE, Ending, LeasePolicy, WaitPolicy, takes_capacity
+from app.errors import LostOwnership
 from app.gateways.vault import Vault
 from app.models import Job, JobStep
 from app.services import secrets
-from app.services.work import Work, freeze, lock_instance
+from app.services.work import Work, work_of
 from app.store.database import Database
+from app.store.turns import Turn
 
 
 class Blocked(Exception):
@@ -82,30 +84,36 @@ async def claim(
     Raises LostOwnership when it is not to be had, Blocked when the order of requests or a
     capacity stands in the way; nothing is written then.
     """
+    job = work.job
+    counted = takes_capacity(job.kind) and not job.dry_run
     async with db.transaction() as session:
-        # Everywhere in this order: instance, host, job, locks. Another one deadlocks.
-        await lock_instance(session, work)
-        if work.job.ending is None:
-            await _check_turn(session, work, most_running)
-        job = await store.attempts.claim(
-            session, work.job.id, attempt=attempt, worker=worker, lease=LeasePolicy().lease
+        await store.turns.lock(session, job, lock_names=lock_names)
+        turn = await store.turns.look(session, job, lock_names=lock_names, counted=counted)
+        if turn is None:
+            raise LostOwnership
+        if counted and turn.ending is None:
+            await _check_turn(session, work, turn, most_running)
+        if turn.holder is not None:
+            raise Blocked([turn.holder])
+        claimed = await store.attempts.claim(
+            session,
+            job.id,
+            attempt=attempt,
+            worker=worker,
+            lease=LeasePolicy().lease,
+            lock_names=lock_names,
+            facts=turn.facts,
+            event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
         )
-        resumed, job.suspended = job.suspended, None
-        work = await freeze(session, job, work)
-        try:
-            tokens = await store.locks.take(session, lock_names, job_id=job.id, attempt=attempt)
-        except store.locks.Held as held:
-            raise Blocked([held.holder]) from held
-        started = {"attempt": attempt, "worker": worker, "tokens": tokens}
-        kind = EventType.JOB_RESUMED if resumed else EventType.JOB_STARTED
-        await store.events.append(session, job.id, (kind, started), attempt=attempt)
-        steps = await store.steps.list_of_job(session, job.id)
-    return Claim(job, work, tokens, steps, store.jobs.ending_of(job.ending), resumed)
+        # The first attempt has nothing behind it.
+        steps = await store.steps.list_of_job(session, job.id) if attempt > 1 else []
+    work = work_of(work, claimed.job)
+    return Claim(claimed.job, work, claimed.tokens, steps, turn.ending, turn.suspended)
 
 
 async def renew(db: Database, job: Job) -> Ending | None:
     """Say that this attempt lives; the order to stop, if there is one. Raises LostOwnership."""
-    async with db.transaction() as session:
+    async with db.statement() as session:
         return await store.attempts.renew(
             session, job.id, attempt=job.attempt, lease=LeasePolicy().lease
         )
@@ -113,7 +121,7 @@ async def renew(db: Database, job: Job) -> Ending | None:
 
 async def reveal_secrets(db: Database, vault: Vault, work: Work) -> dict[str, str]:
     """The instance's secrets in plain text, for this attempt only."""
-    if work.instance is None:
+    if work.instance is None or not work.secret_names:
         return {}
     async with db.transaction() as session:
         return await secrets.reveal(session, vault, work.instance)
@@ -150,16 +158,11 @@ async def suspend(
         return ending
 
 
-async def _check_turn(session: AsyncSession, work: Work, most_running: int) -> None:
-    if not takes_capacity(work.job.kind) or work.job.dry_run:
-        return
-    older = await store.turns.find_older(session, work.job)
+async def _check_turn(session: AsyncSession, work: Work, turn: Turn, most_running: int) -> None:
     # What has begun goes on first: everybody else waits for it.
-    if older is not None and work.job.started_at is None:
-        raise Blocked([{"kind": "order", "job": str(older)}])
-    host = await store.hosts.lock(session, work.host.id)
-    ahead = await store.turns.count_ahead_at_host(session, work.job)
-    if await store.hosts.free_capacity(session, host) <= ahead:
-        raise Blocked([{"kind": "capacity", "host": host.name, "capacity": host.capacity}])
-    if most_running and await store.turns.count_running(session) >= most_running:
+    if turn.older is not None and work.job.started_at is None:
+        raise Blocked([{"kind": "order", "job": str(turn.older)}])
+    if turn.busy + turn.ahead >= turn.capacity:
+        raise Blocked([{"kind": "capacity", "host": work.host.name, "capacity": turn.capacity}])
+    if most_running and await store.turns.is_full(session, work.job, most=most_running):
         raise Blocked([{"kind": "limit", "most_running": most_running}])

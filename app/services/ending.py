@@ -14,9 +14,6 @@ from app.domain.job import JobStatus, Outcome, ServiceState
 from app.models import AppServer, Job
 from app.store.database import Database
 
-#: As many waiting jobs are woken when one ends; the dispatcher finds the rest.
-_WAKE = 8
-
 _APP_SERVER_EVENTS = {
     AppServerStatus.WAITING: EventType.APP_SERVER_WAITING,
     AppServerStatus.CONFIGURING: EventType.APP_SERVER_CONFIGURING,
@@ -46,9 +43,12 @@ async def settle(
 ) -> list[tuple[UUID, int]]:
     """Write the end: final state, app server, last event, in one commit.
 
-    Returns the waiting jobs that may run now. Raises LostOwnership.
+    What it found out about the host is noted after that. Returns the waiting jobs that may run
+    now. Raises LostOwnership.
     """
-    async with db.transaction() as session:
+    # A success has nothing to tell but its last event: one statement says it all.
+    at_once = status is JobStatus.SUCCEEDED
+    async with db.statement() if at_once else db.transaction() as session:
         # The fence first: it locks the row, and what follows stands or falls with it.
         await store.attempts.settle(
             session,
@@ -58,10 +58,13 @@ async def settle(
             error=error,
             outcome=outcome,
             service_state=service_state,
+            event=(_LAST_EVENTS[status], dict(told or {})) if at_once else None,
         )
-        await _follow_up(session, job, status, error, told or {})
-        await _note_reachability(session, job, error)
-        return await store.outbox.list_rivals(session, job, limit=_WAKE)
+        if not at_once:
+            await _follow_up(session, job, status, error, told or {})
+    await _note_reachability(db, job, error)
+    async with db.statement() as session:
+        return await store.outbox.list_rivals(session, job)
 
 
 async def end_waiting(
@@ -121,15 +124,12 @@ async def move(
     await store.events.append(session, job.id, event, attempt=attempt)
 
 
-async def _note_reachability(
-    session: AsyncSession, job: Job, error: Mapping[str, Any] | None
-) -> None:
+async def _note_reachability(db: Database, job: Job, error: Mapping[str, Any] | None) -> None:
     """The host's state as the job found it: unreachable, or ready again."""
     unreachable = error is not None and error.get("code") == "host-unreachable"
     if job.host_id is None or job.dry_run or (error is not None and not unreachable):
         return
     found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
-    host = await store.hosts.lock(session, job.host_id)
-    if host.status in {HostStatus.READY, HostStatus.UNREACHABLE} and host.status is not found:
-        host.status = found
-        await store.hosts.touch(session, host)
+    # Not with the end of the job: a claim locks the host first and the job after it.
+    async with db.statement() as session:
+        await store.hosts.note_status(session, job.host_id, found)

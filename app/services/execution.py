@@ -15,25 +15,43 @@ from app.store.database import Database
 
 async def keep_plan(db: Database, job_id: UUID, plan: list[dict[str, Any]]) -> None:
     """Keep the plan for people, before anything runs."""
-    async with db.transaction() as session:
+    async with db.statement() as session:
         await store.jobs.keep_plan(session, job_id, plan)
 
 
 async def record(db: Database, job: Job, *events: store.events.NewEvent) -> None:
     """Append events as this attempt; raises LostOwnership."""
-    async with db.transaction() as session:
+    async with db.statement() as session:
         await store.events.append(session, job.id, *events, attempt=job.attempt)
 
 
-async def start_step(db: Database, job: Job, *, number: int, name: str, title: str) -> None:
+async def is_told(db: Database, job: Job, event: store.events.NewEvent) -> bool:
+    """Whether this is the newest event of the job: a write whose answer was lost was made."""
+    async with db.statement() as session:
+        return await store.events.is_newest(session, job.id, event)
+
+
+def step_started(
+    *, number: int, name: str, title: str, anew: bool = False
+) -> store.events.NewEvent:
+    """`anew`: it had ended, or its end was unknown, and is begun once more."""
+    data = {"number": number, "step": name, "title": title, "anew": anew}
+    return EventType.STEP_STARTED, data
+
+
+async def start_step(
+    db: Database, job: Job, *, number: int, name: str, title: str, anew: bool = False
+) -> None:
     """The intent to do a step, before it touches anything; raises LostOwnership."""
-    async with db.transaction() as session:
+    async with db.statement() as session:
         await store.steps.start(
-            session, job.id, attempt=job.attempt, number=number, name=name, title=title
-        )
-        data = {"number": number, "step": name, "title": title}
-        await store.events.append(
-            session, job.id, (EventType.STEP_STARTED, data), attempt=job.attempt
+            session,
+            job.id,
+            attempt=job.attempt,
+            number=number,
+            name=name,
+            title=title,
+            event=step_started(number=number, name=name, title=title, anew=anew),
         )
 
 
@@ -41,9 +59,10 @@ async def retry_step(
     db: Database, job: Job, *, number: int, tries: int, event: store.events.NewEvent
 ) -> None:
     """The intent to do a step once more, as its try number `tries`; raises LostOwnership."""
-    async with db.transaction() as session:
-        await store.steps.retry(session, job.id, attempt=job.attempt, number=number, tries=tries)
-        await store.events.append(session, job.id, event, attempt=job.attempt)
+    async with db.statement() as session:
+        await store.steps.retry(
+            session, job.id, attempt=job.attempt, number=number, tries=tries, event=event
+        )
 
 
 async def finish_step(
@@ -58,7 +77,7 @@ async def finish_step(
     event: store.events.NewEvent,
 ) -> None:
     """The result of a step with its event, in one commit; raises LostOwnership."""
-    async with db.transaction() as session:
+    async with db.statement() as session:
         await store.steps.finish(
             session,
             job.id,
@@ -68,8 +87,8 @@ async def finish_step(
             exit_code=exit_code,
             duration_ms=duration_ms,
             facts=facts,
+            event=event,
         )
-        await store.events.append(session, job.id, event, attempt=job.attempt)
 
 
 async def move_app_server(db: Database, job: Job, wanted: AppServerStatus) -> None:
@@ -92,11 +111,12 @@ async def set_commit(db: Database, job: Job, commit: str) -> None:
 
 async def mark_prepared(db: Database, job: Job, *, participant: str | None = None) -> None:
     """Keep that `prepare`, or a participant's creation, is done for good; raises LostOwnership."""
+    if job.instance_id is None:
+        return
     async with db.transaction() as session:
-        await store.attempts.renew(session, job.id, attempt=job.attempt, lease=LeasePolicy().lease)
-        if job.instance_id is None:
-            return
+        # The instance before the job, as a claim locks them.
         instance = await store.instances.lock(session, job.instance_id)
+        await store.attempts.renew(session, job.id, attempt=job.attempt, lease=LeasePolicy().lease)
         if participant is None:
             await store.instances.mark_prepared(session, instance, host_id=job.host_id)
         else:

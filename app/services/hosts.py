@@ -16,8 +16,9 @@ from app.errors import Conflict, FieldError, InUse, Invalid, NotFound
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
 from app.models import Host
-from app.services import jobs, specs, versions
-from app.services.jobs import JobRequest, JobView
+from app.services import requests, specs, versions
+from app.services.jobs import JobView
+from app.services.requests import JobRequest
 from app.services.versions import Expected
 from app.store.database import Database
 
@@ -103,7 +104,10 @@ async def read_key(
     """Request the job that reads the host's key; raises NotFound."""
     host = (await get(db, ref)).host
     request = JobRequest(kind=JobKind.ENROLL, host=str(host.id))
-    return await jobs.request(db, queue, vault, request=request, actor=actor, request_id=request_id)
+    view, _ = await requests.request(
+        db, queue, vault, request=request, actor=actor, request_id=request_id
+    )
+    return view
 
 
 async def confirm_key(db: Database, ref: str, fingerprint: str) -> HostView:

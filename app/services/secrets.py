@@ -1,6 +1,7 @@
 """An instance's secrets: set, generated, and opened for one job only."""
 
 import secrets as random
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -46,17 +47,21 @@ async def delete(db: Database, *, instance: str, name: str) -> None:
 
 async def generate(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
     """Make the secrets that the recipe says are generated and that are not there yet."""
-    present = await names(session, instance)
-    for name, length in recipe.secrets_to_generate(present).items():
-        value = random.token_urlsafe(length)[:length]
-        await _seal(session, vault, instance, name, value)
+    found = await store.instances.list_secrets(session, instance.id)
+    await _generate(session, vault, instance, recipe, [row.name for row in found])
 
 
-async def require(session: AsyncSession, vault: Vault, instance: Instance, recipe: Recipe) -> None:
+async def require(
+    session: AsyncSession,
+    vault: Vault,
+    instance: Instance,
+    recipe: Recipe,
+    *,
+    present: Collection[str],
+) -> None:
     """Generate what is generated; raise Conflict when a required one is missing."""
-    await generate(session, vault, instance, recipe)
-    present = await names(session, instance)
-    missing = recipe.missing_secrets(present)
+    made = await _generate(session, vault, instance, recipe, present)
+    missing = recipe.missing_secrets({*present, *made})
     if missing:
         raise Conflict(
             f"Instance {instance.name} lacks the secret(s) {', '.join(missing)}, which recipe"
@@ -66,16 +71,27 @@ async def require(session: AsyncSession, vault: Vault, instance: Instance, recip
         )
 
 
-async def names(session: AsyncSession, instance: Instance) -> tuple[str, ...]:
-    return tuple(row.name for row in await store.instances.list_secrets(session, instance.id))
-
-
 async def reveal(session: AsyncSession, vault: Vault, instance: Instance) -> dict[str, str]:
     """Every secret in plain text, for the worker that is about to use them."""
     found = await store.instances.list_secrets(session, instance.id)
     return {
         row.name: vault.open(row.ciphertext, context=_context(instance, row.name)) for row in found
     }
+
+
+async def _generate(
+    session: AsyncSession,
+    vault: Vault,
+    instance: Instance,
+    recipe: Recipe,
+    present: Collection[str],
+) -> Collection[str]:
+    """Names of those that were made."""
+    wanted = recipe.secrets_to_generate(present)
+    for name, length in wanted.items():
+        value = random.token_urlsafe(length)[:length]
+        await _seal(session, vault, instance, name, value)
+    return wanted.keys()
 
 
 async def _check_room(

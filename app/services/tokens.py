@@ -38,7 +38,7 @@ async def create(
 async def authenticate(db: Database, text: str) -> Token | None:
     """The live token with that text. Whatever the text is, the same work is done."""
     digest = _hash(text)
-    async with db.transaction() as session:
+    async with db.statement() as session:
         token = await store.tokens.find_live(session, digest)
         if token is None or not hmac.compare_digest(token.hash, digest):
             return None

@@ -1,17 +1,16 @@
 """What planning one job needs to know: its rows, and the facts that its first attempt froze."""
 
-from dataclasses import asdict, dataclass, replace
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from uuid import UUID
-
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.job import FINAL
 from app.domain.recipe import Recipe
 from app.domain.release import release_dir
-from app.errors import LostOwnership
+from app.errors import LostOwnership, NotFound
 from app.models import AppServer, Host, Instance, Job
-from app.services import secrets
 from app.store.database import Database
 
 #: Hosts on the way to a host; more is a loop.
@@ -47,64 +46,61 @@ class Work:
 
 async def look(db: Database, job_id: UUID) -> Work:
     """Read what the plan of the job is made from; raises NotFound."""
-    async with db.transaction() as session:
-        job = await store.jobs.get(session, job_id)
-        if job.host_id is None or job.status in FINAL:
-            raise LostOwnership
-        host = await store.hosts.get(session, job.host_id)
-        jumps = await _jumps(session, host)
-        if job.instance_id is None or job.recipe_id is None:
-            return Work(job, host, jumps)
-        instance = await store.instances.get(session, job.instance_id)
-        document = (await store.recipes.by_id(session, job.recipe_id)).document
-        recipe = Recipe.from_document(document)
-        found = await store.app_servers.find_of_job(session, job_id)
-        return Work(
-            job=job,
-            host=host,
-            jumps=jumps,
-            instance=instance,
-            recipe=recipe,
-            app_server=found or _preview(job, instance, host, recipe),
-            facts=await _facts(session, job, instance),
-            secret_names=await secrets.names(session, instance),
-            older=await store.app_servers.find_running(session, instance.id),
-        )
-
-
-async def _facts(session: AsyncSession, job: Job, instance: Instance) -> Facts:
-    if job.facts is not None:
-        return Facts(
-            **{**job.facts, "participants_created": tuple(job.facts["participants_created"])}
-        )
-    return Facts(
-        prepared=instance.prepared_at is not None,
-        participants_created=tuple(instance.participants_created),
-        others_running=await store.app_servers.find_running(session, instance.id) is not None,
+    async with db.statement() as session:
+        found = await store.works.find(session, job_id)
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    job, host = found.job, found.host
+    if host is None or job.status in FINAL:
+        raise LostOwnership
+    jumps = await _jumps(db, host) if host.jump_host_id is not None else ()
+    if found.instance is None or found.recipe is None:
+        return Work(job, host, jumps)
+    recipe = recipe_of(found.recipe)
+    return Work(
+        job=job,
+        host=host,
+        jumps=jumps,
+        instance=found.instance,
+        recipe=recipe,
+        app_server=found.app_server or _preview(job, found.instance, host, recipe),
+        facts=_frozen(job) or _facts(found.instance, others_running=found.older is not None),
+        secret_names=found.secret_names,
+        older=found.older,
     )
 
 
-async def lock_instance(session: AsyncSession, work: Work) -> None:
-    """Keep others from changing what the facts of the work are read from."""
-    if work.instance is not None:
-        await store.instances.lock(session, work.instance.id)
+def work_of(work: Work, job: Job) -> Work:
+    """The work of the job as it was claimed, with the facts that are frozen now."""
+    return replace(work, job=job, facts=_frozen(job))
 
 
-async def freeze(session: AsyncSession, job: Job, work: Work) -> Work:
-    """The work with its facts as they are now. Call with the instance's row locked."""
-    if job.instance_id is None:
-        return work
-    instance = await store.instances.get(session, job.instance_id)
-    facts = await _facts(session, job, instance)
-    await store.jobs.keep_facts(session, job, asdict(facts))
-    return replace(work, job=job, facts=facts)
+@lru_cache(maxsize=64)
+def recipe_of(document: str) -> Recipe:
+    """A version never changes, and most jobs have the same few."""
+    return Recipe.from_document(json.loads(document))
 
 
-async def _jumps(session: AsyncSession, host: Host) -> tuple[Host, ...]:
+def _frozen(job: Job) -> Facts | None:
+    if job.facts is None:
+        return None
+    return Facts(**{**job.facts, "participants_created": tuple(job.facts["participants_created"])})
+
+
+def _facts(instance: Instance, *, others_running: bool) -> Facts:
+    return Facts(
+        prepared=instance.prepared_at is not None,
+        participants_created=tuple(instance.participants_created),
+        others_running=others_running,
+    )
+
+
+async def _jumps(db: Database, host: Host) -> tuple[Host, ...]:
     found: list[Host] = []
-    while host.jump_host_id is not None and len(found) < _MOST_JUMPS:
-        host = await store.hosts.get(session, host.jump_host_id)
-        found.append(host)
+    async with db.transaction() as session:
+        while host.jump_host_id is not None and len(found) < _MOST_JUMPS:
+            host = await store.hosts.get(session, host.jump_host_id)
+            found.append(host)
     return tuple(found)
 
 

@@ -11,10 +11,26 @@ from app.errors import NotFound
 from app.models import AppServer
 from app.models.base import utc_now
 from app.store import rows
+from app.store.database import driver
+from app.store.plain import Insert
+
+_INSERT = Insert(AppServer)
+
+# Its number and port are the next ones of its instance and its host.
+_ADD = f"""
+    WITH instance AS (
+        UPDATE instances SET next_number = next_number + 1 WHERE id = ${_INSERT.size + 1}
+    ), host AS (
+        UPDATE hosts SET next_port = ${_INSERT.size + 3} WHERE id = ${_INSERT.size + 2}
+    )
+    {_INSERT.sql}
+"""  # noqa: S608 (columns of the model, nothing from outside)
 
 
-async def add(session: AsyncSession, app_server: AppServer) -> AppServer:
-    return await rows.add(session, app_server, taken="The app server's number or port is taken.")
+async def add(session: AsyncSession, app_server: AppServer, *, next_port: int) -> None:
+    """Insert it and count on. Call with the rows of its instance and its host locked."""
+    one, values = app_server, _INSERT.values(app_server)
+    await driver(session).execute(_ADD, *values, one.instance_id, one.host_id, next_port)
 
 
 async def find_of_job(session: AsyncSession, job_id: UUID) -> AppServer | None:
@@ -41,15 +57,6 @@ async def list_of_instance(
 ) -> list[AppServer]:
     query = select(AppServer).where(AppServer.instance_id == instance_id)
     return await rows.page(session, query, AppServer, after=after, limit=limit, newest_first=True)
-
-
-async def find_running(session: AsyncSession, instance_id: UUID) -> AppServer | None:
-    """The newest app server of the instance that runs."""
-    query = select(AppServer).where(
-        AppServer.instance_id == instance_id,
-        col(AppServer.status) == AppServerStatus.RUNNING,
-    )
-    return (await session.exec(query.order_by(col(AppServer.number).desc()))).first()
 
 
 async def move(

@@ -2,72 +2,133 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.domain.event import EventType
 from app.domain.job import Ending, JobStatus, Outcome, ServiceState
 from app.errors import LostOwnership
 from app.models import Job
-from app.store import jobs
+from app.store import events, jobs
+from app.store.database import driver
+from app.store.plain import Columns
+
+_JOB = Columns(Job, "job")
 
 # `attempt` is the guard: a wake-up that comes twice, or late, finds another number and stops.
-# What runs until its end says `canceling` keeps saying so.
-_CLAIM = text("""
-    UPDATE jobs SET attempt = attempt + 1, worker = :worker,
-           status = CASE status WHEN 'canceling' THEN 'canceling' ELSE 'running' END,
-           lease_until = clock_timestamp() + :lease, blocked_by = '[]', lock_deadline = NULL,
-           started_at = coalesce(started_at, clock_timestamp())
-    WHERE id = :job_id AND attempt = :attempt - 1 AND lease_until IS NULL
-      AND status IN ('queued', 'blocked', 'canceling')
-    RETURNING id
-""")
+# What runs until its end says `canceling` keeps saying so. Everything stands or falls with the
+# first part: without the job there is no token and no event.
+_CLAIM = f"""
+    WITH job AS (
+        UPDATE jobs SET attempt = attempt + 1, worker = $3,
+               status = CASE status WHEN 'canceling' THEN 'canceling' ELSE 'running' END,
+               lease_until = clock_timestamp() + $4, blocked_by = '[]', lock_deadline = NULL,
+               suspended = NULL, started_at = coalesce(started_at, clock_timestamp()),
+               facts = coalesce(nullif(facts, 'null'), $5::jsonb),
+               last_seq = last_seq + CASE WHEN $7::text IS NULL THEN 0 ELSE 1 END
+        WHERE id = $1 AND attempt = $2 - 1 AND lease_until IS NULL
+          AND status IN ('queued', 'blocked', 'canceling')
+        RETURNING *
+    ), token AS (
+        INSERT INTO locks (name, token, holder_job, holder_attempt, acquired_at)
+        SELECT name, 1, id, attempt, clock_timestamp() FROM job, unnest($6::text[]) AS name
+        ON CONFLICT (name) DO UPDATE
+        SET token = locks.token + 1, holder_job = excluded.holder_job,
+            holder_attempt = excluded.holder_attempt, acquired_at = excluded.acquired_at
+        RETURNING name, token
+    ), tokens AS (
+        SELECT coalesce(jsonb_object_agg(name, token), '{{}}') AS tokens FROM token
+    ), event AS (
+        INSERT INTO events (job_id, seq, at, type, data)
+        SELECT id, last_seq, clock_timestamp(), $7,
+               jsonb_build_object('attempt', attempt, 'worker', worker, 'tokens', tokens)
+        FROM job, tokens WHERE $7 IS NOT NULL
+    )
+    SELECT {_JOB.sql}, tokens FROM job, tokens
+"""  # noqa: S608 (columns of the models, nothing from outside)
 
-_BLOCK = text("""
-    UPDATE jobs SET status = 'blocked', blocked_by = CAST(:blocked_by AS jsonb),
-           lock_deadline = coalesce(lock_deadline, clock_timestamp() + :wait),
+_BLOCK = """
+    UPDATE jobs SET status = 'blocked', blocked_by = $3::jsonb,
+           lock_deadline = coalesce(lock_deadline, clock_timestamp() + $4),
            dispatched_at = clock_timestamp()
-    WHERE id = :job_id AND attempt = :attempt - 1 AND status IN ('queued', 'blocked')
+    WHERE id = $1 AND attempt = $2 - 1 AND status IN ('queued', 'blocked')
     RETURNING id
-""")
+"""
 
-_SUSPEND = text("""
-    UPDATE jobs SET status = 'blocked', suspended = CAST(:suspended AS jsonb),
-           blocked_by = CAST(:blocked_by AS jsonb), not_before = :until,
+_SUSPEND = """
+    UPDATE jobs SET status = 'blocked', suspended = $3::jsonb, blocked_by = $4::jsonb,
+           not_before = $5,
            lease_until = NULL, worker = NULL, dispatched_at = NULL, lock_deadline = NULL
-    WHERE id = :job_id AND attempt = :attempt AND lease_until IS NOT NULL AND ending IS NULL
+    WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL AND ending IS NULL
     RETURNING id
-""")
+"""
 
 # The lease tells the attempt that holds the job; without one, nobody may write as a worker.
-_RENEW = text("""
-    UPDATE jobs SET lease_until = clock_timestamp() + :lease
-    WHERE id = :job_id AND attempt = :attempt AND lease_until IS NOT NULL
+_RENEW = """
+    UPDATE jobs SET lease_until = clock_timestamp() + $3
+    WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
     RETURNING ending
-""")
+"""
 
-_SETTLE = text("""
-    UPDATE jobs SET status = :status, error = CAST(:error AS jsonb), outcome = :outcome,
-           service_state = :service_state, finished_at = clock_timestamp(),
-           lease_until = NULL, worker = NULL, blocked_by = '[]', suspended = NULL
-    WHERE id = :job_id AND attempt = :attempt AND (lease_until IS NOT NULL) = :held
-      AND status IN ('queued', 'blocked', 'running', 'canceling')
-    RETURNING id
-""")
+_SETTLE = """
+    WITH job AS (
+        UPDATE jobs SET status = $3, error = $5::jsonb, outcome = $6, service_state = $7,
+               finished_at = clock_timestamp(), lease_until = NULL, worker = NULL,
+               blocked_by = '[]', suspended = NULL,
+               last_seq = last_seq + CASE WHEN $8::text IS NULL THEN 0 ELSE 1 END
+        WHERE id = $1 AND attempt = $2 AND (lease_until IS NOT NULL) = $4
+          AND status IN ('queued', 'blocked', 'running', 'canceling')
+        RETURNING id, last_seq
+    ), event AS (
+        INSERT INTO events (job_id, seq, at, type, data)
+        SELECT id, last_seq, clock_timestamp(), $8, $9::jsonb FROM job WHERE $8 IS NOT NULL
+    )
+    SELECT id FROM job
+"""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job as it stands now, and a new fencing token for each of its locks."""
+
+    job: Job
+    tokens: Mapping[str, int]
 
 
 async def claim(
-    session: AsyncSession, job_id: UUID, *, attempt: int, worker: str, lease: timedelta
-) -> Job:
-    """Take the job as that attempt; raises LostOwnership when it is not to be had."""
-    values = {"job_id": job_id, "attempt": attempt, "worker": worker, "lease": lease}
-    await _guarded(session, _CLAIM, values)
-    job = await jobs.get(session, job_id)
-    await session.refresh(job)
-    return job
+    session: AsyncSession,
+    job_id: UUID,
+    *,
+    attempt: int,
+    worker: str,
+    lease: timedelta,
+    lock_names: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
+    event: EventType | None = None,
+) -> Claimed:
+    """Take the job as that attempt; raises LostOwnership when it is not to be had.
+
+    `facts` are kept unless an earlier attempt froze its own. `event` tells of it.
+    """
+    found = await driver(session).fetchrow(
+        _CLAIM,
+        job_id,
+        attempt,
+        worker,
+        lease,
+        None if facts is None else json.dumps(facts),
+        sorted(lock_names),
+        event,
+    )
+    if found is None:
+        raise LostOwnership
+    if event is not None:
+        events.told(session, job_id)
+    return Claimed(_JOB.build(found), found["tokens"])
 
 
 async def block(
@@ -79,13 +140,8 @@ async def block(
     wait: timedelta,
 ) -> None:
     """Note who is in the way; the job stays unclaimed. Raises LostOwnership."""
-    values = {
-        "job_id": job_id,
-        "attempt": attempt,
-        "blocked_by": json.dumps([dict(item) for item in blocked_by]),
-        "wait": wait,
-    }
-    await _guarded(session, _BLOCK, values)
+    who = json.dumps([dict(item) for item in blocked_by])
+    await _guarded(session, _BLOCK, job_id, attempt, who, wait)
 
 
 async def suspend(
@@ -97,14 +153,9 @@ async def suspend(
     suspended: Mapping[str, Any],
 ) -> None:
     """Give the job back until a time; raises LostOwnership, also when it was told to end."""
-    values = {
-        "job_id": job_id,
-        "attempt": attempt,
-        "until": until,
-        "suspended": json.dumps(dict(suspended)),
-        "blocked_by": json.dumps([{**suspended, "kind": f"wait-{suspended['kind']}"}]),
-    }
-    await _guarded(session, _SUSPEND, values)
+    blocked_by = [{**suspended, "kind": f"wait-{suspended['kind']}"}]
+    why, who = json.dumps(dict(suspended)), json.dumps(blocked_by)
+    await _guarded(session, _SUSPEND, job_id, attempt, why, who, until)
 
 
 async def renew(
@@ -114,11 +165,8 @@ async def renew(
 
     Raises LostOwnership when somebody else has the job.
     """
-    values = {"job_id": job_id, "attempt": attempt, "lease": lease}
-    found = (await (await session.connection()).execute(_RENEW, values)).first()
-    if found is None:
-        raise LostOwnership
-    return jobs.ending_of(found.ending)
+    found = await _guarded(session, _RENEW, job_id, attempt, lease)
+    return jobs.ending_of(found["ending"])
 
 
 async def settle(
@@ -131,21 +179,29 @@ async def settle(
     error: Mapping[str, Any] | None = None,
     outcome: Outcome | None = None,
     service_state: ServiceState | None = None,
+    event: events.NewEvent | None = None,
 ) -> None:
     """Write the final state; raises LostOwnership when another attempt owns the job.
 
-    `held` is false for a job that no worker has; its row must be locked then.
+    `held` is false for a job that no worker has; its row must be locked then. `event` is its
+    last one, when nothing has to be told in between.
     """
-    values = {
-        "job_id": job_id,
-        "attempt": attempt,
-        "status": str(status),
-        "held": held,
-        "error": json.dumps(dict(error)) if error is not None else None,
-        "outcome": outcome,
-        "service_state": service_state,
-    }
-    await _guarded(session, _SETTLE, values)
+    kind, data = event or (None, {})
+    await _guarded(
+        session,
+        _SETTLE,
+        job_id,
+        attempt,
+        status,
+        held,
+        json.dumps(dict(error)) if error is not None else None,
+        outcome,
+        service_state,
+        kind,
+        json.dumps(data),
+    )
+    if event is not None:
+        events.told(session, job_id)
 
 
 async def requeue(session: AsyncSession, job: Job) -> None:
@@ -156,7 +212,9 @@ async def requeue(session: AsyncSession, job: Job) -> None:
     await session.flush()
 
 
-async def _guarded(session: AsyncSession, statement: Any, values: Mapping[str, Any]) -> None:
-    connection = await session.connection()
-    if (await connection.execute(statement, dict(values))).first() is None:
+async def _guarded(session: AsyncSession, statement: str, *values: Any) -> Any:
+    """The row that was written; raises LostOwnership when the guard held it back."""
+    found = await driver(session).fetchrow(statement, *values)
+    if found is None:
         raise LostOwnership
+    return found

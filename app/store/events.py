@@ -1,38 +1,66 @@
 """Statements about events: numbered under the job's row lock, so no reader ever skips one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.domain.event import EventType
+from app.domain.event import EventType, Reading, StoredEvent
+from app.domain.job import JobStatus
 from app.errors import LostOwnership
-from app.models import Event
-from app.store.database import announce
+from app.store.database import announce, driver
 
 #: One event to append: its type and its data (JSON, already redacted).
 NewEvent = tuple[EventType, Mapping[str, Any]]
 
 # One statement: the row lock of the job is held for under a millisecond, the numbers of a
 # rolled-back transaction are given back, and an old attempt writes nothing.
-_APPEND = text("""
+_APPEND = """
     WITH job AS (
-        UPDATE jobs SET last_seq = last_seq + cardinality(CAST(:types AS text[]))
-        WHERE id = :job_id
-          AND (CAST(:attempt AS int) IS NULL OR (attempt = :attempt AND lease_until IS NOT NULL))
+        UPDATE jobs SET last_seq = last_seq + cardinality($3::text[])
+        WHERE id = $1
+          AND ($2::int IS NULL OR (attempt = $2 AND lease_until IS NOT NULL))
         RETURNING last_seq
     )
     INSERT INTO events (job_id, seq, at, type, data)
-    SELECT :job_id, last_seq - cardinality(CAST(:types AS text[])) + n, clock_timestamp(),
-           type, CAST(data AS jsonb)
-    FROM job, unnest(CAST(:types AS text[]), CAST(:datas AS text[]))
-         WITH ORDINALITY AS new (type, data, n)
+    SELECT $1, last_seq - cardinality($3::text[]) + n, clock_timestamp(), type, data::jsonb
+    FROM job, unnest($3::text[], $4::text[]) WITH ORDINALITY AS new (type, data, n)
     RETURNING seq
-""")
+"""
+
+# One snapshot of the job and of what it told, so that neither is newer than the other.
+_READ = """
+    SELECT jobs.last_seq, jobs.status, new.seq, new.at, new.type, new.data
+    FROM jobs LEFT JOIN LATERAL (
+        SELECT seq, at, type, CAST(data AS text) AS data FROM events
+        WHERE job_id = $1 AND seq > $2 AND jobs.last_seq IS DISTINCT FROM CAST($3 AS bigint)
+        ORDER BY seq LIMIT $4
+    ) AS new ON true
+    WHERE jobs.id = $1
+    ORDER BY new.seq
+"""
+
+_IS_NEWEST = """
+    SELECT EXISTS (
+        SELECT FROM jobs JOIN events ON job_id = jobs.id AND seq = last_seq
+        WHERE jobs.id = $1 AND type = $2 AND data = $3::jsonb
+    )
+"""
+
+_LAST = "SELECT id, last_seq FROM jobs WHERE id = ANY($1::uuid[])"
+
+
+def topic(job_id: UUID) -> str:
+    """What is announced when the job has told something new."""
+    return f"events:{job_id}"
+
+
+def job_of(name: str) -> UUID | None:
+    """The job whose topic that is."""
+    kind, _, job_id = name.partition(":")
+    return UUID(job_id) if kind == "events" else None
 
 
 async def append(
@@ -43,21 +71,40 @@ async def append(
     A worker gives its `attempt`; LostOwnership is raised unless that attempt runs the job now.
     Without it, the caller must have guarded the same transaction in another way.
     """
-    values = {
-        "job_id": job_id,
-        "attempt": attempt,
-        "types": [str(kind) for kind, _ in new],
-        "datas": [json.dumps(data) for _, data in new],
-    }
-    connection = await session.connection()
-    written = (await connection.execute(_APPEND, values)).all()
+    types, datas = [str(kind) for kind, _ in new], [json.dumps(data) for _, data in new]
+    written = await driver(session).fetch(_APPEND, job_id, attempt, types, datas)
     if len(written) != len(new):
         raise LostOwnership
-    announce(session, f"events:{job_id}")
+    told(session, job_id)
 
 
-async def list_after(
-    session: AsyncSession, job_id: UUID, *, after: int, limit: int
-) -> Sequence[Event]:
-    query = select(Event).where(Event.job_id == job_id, Event.seq > after)
-    return (await session.exec(query.order_by(col(Event.seq)).limit(limit))).all()
+def told(session: AsyncSession, job_id: UUID) -> None:
+    """Wake the readers of the job once the transaction is committed."""
+    announce(session, topic(job_id))
+
+
+async def read(
+    session: AsyncSession, job_id: UUID, *, after: int, limit: int, known: int | None = None
+) -> Reading | None:
+    """Events above `after`, none of them while the last one is `known`. None: no such job."""
+    rows = await driver(session).fetch(_READ, job_id, after, known, limit)
+    if not rows:
+        return None
+    return Reading(
+        after=after,
+        items=tuple(StoredEvent(*row[2:]) for row in rows if row["seq"] is not None),
+        last_seq=rows[0]["last_seq"],
+        status=JobStatus(rows[0]["status"]),
+    )
+
+
+async def is_newest(session: AsyncSession, job_id: UUID, event: NewEvent) -> bool:
+    """Whether the last event of the job is this very one."""
+    kind, data = event
+    found = await driver(session).fetchval(_IS_NEWEST, job_id, str(kind), json.dumps(data))
+    return bool(found)
+
+
+async def last_numbers(session: AsyncSession, job_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The number of the last event of each job."""
+    return {row[0]: row[1] for row in await driver(session).fetch(_LAST, list(job_ids))}

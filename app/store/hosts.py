@@ -8,11 +8,18 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.domain.app_server import HOLDS_PORT
-from app.domain.job import FINAL, JobKind, JobStatus
-from app.errors import Conflict, InUse
+from app.domain.host import HostStatus
+from app.domain.job import FINAL
+from app.errors import InUse
 from app.models import AppServer, Host, Instance, Job
 from app.models.base import utc_now
 from app.store import rows
+from app.store.database import driver
+
+_NOTE_STATUS = """
+    UPDATE hosts SET status = $2, version = version + 1, updated_at = clock_timestamp()
+    WHERE id = $1 AND status IN ('ready', 'unreachable') AND status <> $2
+"""
 
 
 async def add(session: AsyncSession, host: Host) -> Host:
@@ -97,32 +104,6 @@ async def instances_with_history(session: AsyncSession, host_id: UUID) -> list[s
     return list((await session.exec(query)).all())
 
 
-async def free_capacity(session: AsyncSession, host: Host) -> int:
-    """Units of capacity not used by running jobs. Call with the host's row locked."""
-    query = select(func.count()).where(
-        col(Job.host_id) == host.id,
-        col(Job.lease_until).is_not(None),
-        col(Job.status).in_([JobStatus.RUNNING, JobStatus.CANCELING]),
-        col(Job.kind) != JobKind.ENROLL,
-    )
-    return host.capacity - (await session.exec(query)).one()
-
-
-async def allocate_port(session: AsyncSession, host: Host) -> int:
-    """The next free port of the host's range, going round. Call with the host's row locked."""
-    query = select(AppServer.port).where(
-        col(AppServer.host_id) == host.id, col(AppServer.status).in_(HOLDS_PORT)
-    )
-    taken = set((await session.exec(query)).all())
-    size = host.port_last - host.port_first + 1
-    start = max(host.next_port, host.port_first) - host.port_first
-    for step in range(size):
-        port = host.port_first + (start + step) % size
-        if port not in taken:
-            host.next_port = port + 1 if port < host.port_last else host.port_first
-            session.add(host)
-            return port
-    raise Conflict(
-        f"Host {host.name} has no free port in {host.port_first}-{host.port_last}.",
-        hint="Give it a larger range: liftlock hosts set NAME --ports FIRST-LAST",
-    )
+async def note_status(session: AsyncSession, host_id: UUID, found: HostStatus) -> None:
+    """Keep whether it could be reached, unless a person closed it."""
+    await driver(session).execute(_NOTE_STATUS, host_id, found)

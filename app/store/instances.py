@@ -50,14 +50,6 @@ async def touch(session: AsyncSession, instance: Instance) -> Instance:
     return instance
 
 
-async def take_number(session: AsyncSession, instance: Instance) -> int:
-    """The number of the instance's next app server. Call with its row locked."""
-    number = instance.next_number
-    instance.next_number += 1
-    session.add(instance)
-    return number
-
-
 async def mark_prepared(session: AsyncSession, instance: Instance, *, host_id: UUID | None) -> None:
     instance.prepared_at = utc_now()
     instance.prepared_host_id = host_id

@@ -1,23 +1,45 @@
 """Statements about jobs as rows: add, read, keep, order to stop."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
-from app.domain.job import Ending, EndingWhy, JobKind, JobStatus
+from app.domain.job import FINAL, WAITING, Answer, Ending, EndingWhy, JobKind, JobStatus
 from app.errors import NotFound
 from app.models import Job
-from app.store import rows
+from app.models.base import utc_now
+from app.store import events, rows
+from app.store.database import driver
+from app.store.plain import Insert
+
+_INSERT = Insert(Job)
+
+_ADD = f"""
+    WITH job AS ({_INSERT.sql} RETURNING id, sequence), told AS (
+        INSERT INTO events (job_id, seq, at, type, data)
+        SELECT id, n, clock_timestamp(), type, data::jsonb
+        FROM job, unnest(${_INSERT.size + 1}::text[], ${_INSERT.size + 2}::text[])
+                  WITH ORDINALITY AS new (type, data, n)
+    )
+    SELECT sequence FROM job
+"""  # noqa: S608 (columns of the model, nothing from outside)
+
+_KEEP_PLAN = "UPDATE jobs SET plan = $2::jsonb WHERE id = $1 AND plan IS DISTINCT FROM $2::jsonb"
 
 
-async def add(session: AsyncSession, job: Job) -> Job:
-    session.add(job)
-    await session.flush()
+async def add(session: AsyncSession, job: Job, *told: events.NewEvent) -> Job:
+    """Insert it with its first events."""
+    job.last_seq = len(told)
+    types, datas = [str(kind) for kind, _ in told], [json.dumps(data) for _, data in told]
+    values = _INSERT.values(job)
+    job.sequence = await driver(session).fetchval(_ADD, *values, types, datas)
+    events.told(session, job.id)
     return job
 
 
@@ -26,6 +48,53 @@ async def get(session: AsyncSession, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id}.", hint="List them with: liftlock jobs list")
     return job
+
+
+async def lock(session: AsyncSession, job_id: UUID) -> Job:
+    """The same, locked against other writers until the transaction ends, freshly read."""
+    job = await get(session, job_id)
+    await session.refresh(job, with_for_update={"key_share": True})
+    return job
+
+
+async def lock_not_begun(session: AsyncSession, job: Job) -> list[Job]:
+    """Those of the same kind and target that wait and that no worker ever had, oldest first.
+
+    Call with the row of the instance, or of the host, locked. Rows of other jobs stay unlocked:
+    a worker locks its job's row first and the host's after it.
+    """
+    query = _rivals(job).where(
+        col(Job.status).in_(WAITING), col(Job.started_at).is_(None), col(Job.ending).is_(None)
+    )
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return list((await session.exec(query)).all())
+
+
+async def find_open(session: AsyncSession, job: Job) -> Job | None:
+    """The oldest of the same kind and target that has not ended."""
+    query = _rivals(job).where(col(Job.status).not_in(FINAL)).limit(1)
+    return (await session.exec(query)).first()
+
+
+def _rivals(job: Job) -> SelectOfScalar[Job]:
+    """Other jobs of its kind for the same instance; for the same host, when it has none."""
+    same_target = (
+        col(Job.host_id) == job.host_id
+        if job.instance_id is None
+        else col(Job.instance_id) == job.instance_id
+    )
+    return (
+        select(Job)
+        .where(col(Job.kind) == job.kind, col(Job.dry_run) == job.dry_run, same_target)
+        .where(col(Job.id) != job.id)
+        .order_by(col(Job.sequence))
+    )
+
+
+async def status(session: AsyncSession, job_id: UUID) -> JobStatus:
+    """Its status alone, for those who ask again and again; raises NotFound."""
+    found = (await session.exec(select(Job.status).where(Job.id == job_id))).first()
+    return (await get(session, job_id)).status if found is None else JobStatus(found)
 
 
 async def list_page(
@@ -49,15 +118,7 @@ async def list_page(
 
 
 async def keep_plan(session: AsyncSession, job_id: UUID, plan: list[dict[str, Any]]) -> None:
-    connection = await session.connection()
-    await connection.execute(update(Job).where(col(Job.id) == job_id).values(plan=plan))
-
-
-async def keep_facts(session: AsyncSession, job: Job, facts: dict[str, Any]) -> None:
-    """Freeze what the plan is made from. Call with the row locked by the claim."""
-    job.facts = facts
-    session.add(job)
-    await session.flush()
+    await driver(session).execute(_KEEP_PLAN, job_id, json.dumps(plan))
 
 
 async def order_end(session: AsyncSession, job: Job, ending: Ending) -> None:
@@ -67,6 +128,14 @@ async def order_end(session: AsyncSession, job: Job, ending: Ending) -> None:
         job.status = JobStatus.CANCELING
     if job.lease_until is None:
         job.suspended = job.not_before = job.dispatched_at = job.lock_deadline = None
+    session.add(job)
+    await session.flush()
+
+
+async def answer(session: AsyncSession, job: Job, answer: Answer) -> None:
+    """Note what somebody says of the step it waits for. Call with its row locked."""
+    job.suspended = {**(job.suspended or {}), "answer": str(answer)}
+    job.not_before, job.dispatched_at = utc_now(), None
     session.add(job)
     await session.flush()
 

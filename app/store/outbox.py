@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.models import Job
-from app.models.base import utc_now
+from app.store.database import driver
 
 # A row that nobody claimed a while after its last push is pushed again: after a crash between
 # commit and push, after Redis lost everything, and to retry blocked jobs.
@@ -43,20 +43,38 @@ _LATE = text("""
     ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
 
-_RIVALS = text("""
-    SELECT id, attempt, dispatched_at FROM jobs
-    WHERE status IN ('queued', 'blocked', 'canceling') AND lease_until IS NULL AND id <> :job_id
-      AND coalesce(not_before, '-infinity') <= clock_timestamp()
-      AND (instance_id = :instance_id OR host_id = :host_id)
-    ORDER BY priority, sequence LIMIT :limit
-""")
+# Who may have waited for this very job: the first of its instance, and of those that were refused
+# by its host (an enrolment apart, which takes no capacity) and by the limit. Whoever is woken in
+# vain notes why, and the next end wakes the one behind it.
+_RIVALS = """
+    WITH waiting AS NOT MATERIALIZED (
+        SELECT id, attempt, instance_id, host_id, kind, status, blocked_by, priority, sequence
+        FROM jobs
+        WHERE status IN ('queued', 'blocked', 'canceling') AND lease_until IS NULL AND id <> $1
+          AND coalesce(not_before, '-infinity') <= clock_timestamp()
+    )
+    SELECT id, attempt FROM (
+        (SELECT * FROM waiting WHERE instance_id = $2 ORDER BY priority, sequence LIMIT 1)
+        UNION
+        (SELECT * FROM waiting WHERE host_id = $3 AND blocked_by @> '[{"kind": "capacity"}]'
+         ORDER BY priority, sequence LIMIT 1)
+        UNION
+        (SELECT * FROM waiting WHERE host_id = $3 AND kind = 'enroll' AND status <> 'queued'
+         ORDER BY priority, sequence LIMIT 1)
+        UNION
+        (SELECT * FROM waiting
+         WHERE status = 'blocked' AND blocked_by @> '[{"kind": "limit"}]'
+         ORDER BY priority, sequence LIMIT 1)
+    ) AS rivals
+    ORDER BY priority, sequence
+"""
+
+
+_MARK = "UPDATE jobs SET dispatched_at = clock_timestamp() WHERE id = $1"
 
 
 async def mark_dispatched(session: AsyncSession, job_id: UUID) -> None:
-    connection = await session.connection()
-    await connection.execute(
-        update(Job).where(col(Job.id) == job_id).values(dispatched_at=utc_now())
-    )
+    await driver(session).execute(_MARK, job_id)
 
 
 async def take_unclaimed(
@@ -84,17 +102,10 @@ async def lock_late(session: AsyncSession, *, limit: int) -> list[Job]:
     return await _locked(session, _LATE, limit)
 
 
-async def list_rivals(session: AsyncSession, job: Job, *, limit: int) -> list[tuple[UUID, int]]:
+async def list_rivals(session: AsyncSession, job: Job) -> list[tuple[UUID, int]]:
     """Waiting jobs that may be able to run once `job` is done, with their next attempt."""
-    values = {
-        "job_id": job.id,
-        "instance_id": job.instance_id,
-        "host_id": job.host_id,
-        "limit": limit,
-    }
-    connection = await session.connection()
-    found = (await connection.execute(_RIVALS, values)).all()
-    return [(row.id, row.attempt + 1) for row in found]
+    found = await driver(session).fetch(_RIVALS, job.id, job.instance_id, job.host_id)
+    return [(row["id"], row["attempt"] + 1) for row in found]
 
 
 async def _locked(session: AsyncSession, statement: Any, limit: int) -> list[Job]:

@@ -37,7 +37,7 @@ async def get(session: AsyncSession, model: type[R], ref: str | UUID, *, noun: s
     """By id or name; raises NotFound with the noun that the user knows."""
     row = await find(session, model, ref)
     if row is None:
-        raise _not_found(ref, noun)
+        raise not_found(ref, noun)
     return row
 
 
@@ -103,9 +103,10 @@ async def _fresh(session: AsyncSession, query: SelectOfScalar[R], ref: str | UUI
     query = query.execution_options(populate_existing=True)
     row = (await session.exec(query)).first()
     if row is None:
-        raise _not_found(ref, noun)
+        raise not_found(ref, noun)
     return row
 
 
-def _not_found(ref: str | UUID, noun: str) -> NotFound:
+def not_found(ref: str | UUID, noun: str) -> NotFound:
+    """With the noun that the user knows."""
     return NotFound(f"There is no {noun} {str(ref)!r}.")

@@ -5,58 +5,73 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, text, tuple_
+from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.domain.job import StepStatus
 from app.errors import LostOwnership
 from app.models import JobStep
+from app.store import events
+from app.store.database import driver
 
-_START = text("""
+# Each begins with the job: the attempt that holds it, and a number for the event that tells of it.
+_HELD = """
+    WITH job AS (
+        UPDATE jobs SET last_seq = last_seq + CASE WHEN $4::text IS NULL THEN 0 ELSE 1 END
+        WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
+        RETURNING id, attempt, last_seq
+    ), event AS (
+        INSERT INTO events (job_id, seq, at, type, data)
+        SELECT id, last_seq, clock_timestamp(), $4, $5::jsonb FROM job WHERE $4 IS NOT NULL
+    )
+"""
+
+_START = f"""{_HELD}
     INSERT INTO steps (job_id, number, name, title, status, attempt, facts, started_at)
-    SELECT id, :number, :name, :title, 'running', attempt, '{}', clock_timestamp()
-    FROM jobs WHERE id = :job_id AND attempt = :attempt AND lease_until IS NOT NULL
+    SELECT id, $3, $6, $7, 'running', attempt, '{{}}', clock_timestamp() FROM job
     ON CONFLICT (job_id, number) DO UPDATE SET status = 'running', attempt = excluded.attempt
     RETURNING number
-""")
+"""  # noqa: S608 (only the text above)
 
-_RETRY = text("""
-    UPDATE steps SET tries = :tries
-    FROM jobs
-    WHERE jobs.id = :job_id AND jobs.attempt = :attempt AND jobs.lease_until IS NOT NULL
-      AND steps.job_id = :job_id AND steps.number = :number
+_RETRY = f"""{_HELD}
+    UPDATE steps SET tries = $6 FROM job WHERE steps.job_id = job.id AND steps.number = $3
     RETURNING number
-""")
+"""  # noqa: S608 (only the text above)
 
-_FINISH = text("""
-    UPDATE steps SET status = :status, exit_code = :exit_code, duration_ms = :duration_ms,
-           facts = CAST(:facts AS jsonb), finished_at = clock_timestamp()
-    FROM jobs
-    WHERE jobs.id = :job_id AND jobs.attempt = :attempt AND jobs.lease_until IS NOT NULL
-      AND steps.job_id = :job_id AND steps.number = :number
+_FINISH = f"""{_HELD}
+    UPDATE steps SET status = $6, exit_code = $7, duration_ms = $8, facts = $9::jsonb,
+           finished_at = clock_timestamp()
+    FROM job WHERE steps.job_id = job.id AND steps.number = $3
     RETURNING number
-""")
+"""  # noqa: S608 (only the text above)
 
 
 async def start(
-    session: AsyncSession, job_id: UUID, *, attempt: int, number: int, name: str, title: str
+    session: AsyncSession,
+    job_id: UUID,
+    *,
+    attempt: int,
+    number: int,
+    name: str,
+    title: str,
+    event: events.NewEvent | None = None,
 ) -> None:
     """The intent, written before anything is done on the host; raises LostOwnership."""
-    values = {"job_id": job_id, "attempt": attempt, "number": number, "name": name, "title": title}
-    connection = await session.connection()
-    if (await connection.execute(_START, values)).first() is None:
-        raise LostOwnership
+    await _write(session, _START, (job_id, attempt, number), event, name, title)
 
 
 async def retry(
-    session: AsyncSession, job_id: UUID, *, attempt: int, number: int, tries: int
+    session: AsyncSession,
+    job_id: UUID,
+    *,
+    attempt: int,
+    number: int,
+    tries: int,
+    event: events.NewEvent | None = None,
 ) -> None:
     """Count another try; raises LostOwnership."""
-    values = {"job_id": job_id, "attempt": attempt, "number": number, "tries": tries}
-    connection = await session.connection()
-    if (await connection.execute(_RETRY, values)).first() is None:
-        raise LostOwnership
+    await _write(session, _RETRY, (job_id, attempt, number), event, tries)
 
 
 async def finish(
@@ -69,20 +84,11 @@ async def finish(
     exit_code: int | None,
     duration_ms: int,
     facts: Mapping[str, Any],
+    event: events.NewEvent | None = None,
 ) -> None:
     """The result; raises LostOwnership."""
-    values = {
-        "job_id": job_id,
-        "attempt": attempt,
-        "number": number,
-        "status": str(status),
-        "exit_code": exit_code,
-        "duration_ms": duration_ms,
-        "facts": json.dumps(dict(facts)),
-    }
-    connection = await session.connection()
-    if (await connection.execute(_FINISH, values)).first() is None:
-        raise LostOwnership
+    result = (status, exit_code, duration_ms, json.dumps(dict(facts)))
+    await _write(session, _FINISH, (job_id, attempt, number), event, *result)
 
 
 async def list_of_job(session: AsyncSession, job_id: UUID) -> list[JobStep]:
@@ -104,3 +110,18 @@ async def progress_of(
     query = select(JobStep).where(tuple_(col(JobStep.job_id), col(JobStep.number)).in_(last))
     found = (await session.exec(query)).all()
     return {step.job_id: (step.number, step.title, step.status) for step in found}
+
+
+async def _write(
+    session: AsyncSession,
+    statement: str,
+    key: tuple[UUID, int, int],
+    event: events.NewEvent | None,
+    *values: Any,
+) -> None:
+    kind, data = event or (None, {})
+    found = await driver(session).fetchrow(statement, *key, kind, json.dumps(data), *values)
+    if found is None:
+        raise LostOwnership
+    if event is not None:
+        events.told(session, key[0])

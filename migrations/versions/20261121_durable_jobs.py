@@ -4,7 +4,10 @@ Runs beside the previous release: columns and tables are added, and the events' 
 the same statements as the old one.
 """
 
+import random
+import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,11 +21,22 @@ depends_on = None
 
 _JSON = postgresql.JSONB(astext_type=sa.Text())
 _LIVE = sa.text("status IN ('running', 'canceling')")
+_OPEN = sa.text("status IN ('queued', 'blocked', 'running', 'canceling')")
+_LIMITED = sa.text("""status = 'blocked' AND blocked_by @> '[{"kind": "limit"}]'""")
+#: Whose turn it is, in order: on a host, on an instance, everywhere together.
+_TURNS = {
+    "ix_jobs_host_id_open": (["host_id", "priority", "sequence"], _OPEN),
+    "ix_jobs_instance_id_open": (["instance_id", "priority", "sequence"], _OPEN),
+    "ix_jobs_limited": (["priority", "sequence"], _LIMITED),
+}
+#: How often the tables' locks are asked for, and what PostgreSQL says when they are taken.
+_LOCK_TRIES, _LOCK_NOT_AVAILABLE = 25, "55P03"
 #: Months made ahead; from then on a worker makes them.
 _AHEAD = 3
 
 
 def upgrade() -> None:
+    _lock_tables()
     op.add_column("jobs", sa.Column("ending", _JSON, nullable=True))
     op.add_column("jobs", sa.Column("deadline", sa.DateTime(timezone=True), nullable=True))
     op.add_column("jobs", sa.Column("suspended", _JSON, nullable=True))
@@ -30,6 +44,8 @@ def upgrade() -> None:
     op.create_foreign_key(op.f("fk_jobs_retry_of_jobs"), "jobs", "jobs", ["retry_of"], ["id"])
     op.create_index("ix_jobs_host_id_live", "jobs", ["host_id"], postgresql_where=_LIVE)
     op.drop_index("ix_jobs_host_id_running", table_name="jobs")
+    for name, (columns, where) in _TURNS.items():
+        op.create_index(name, "jobs", columns, postgresql_where=where)
     op.add_column(
         "steps", sa.Column("tries", sa.Integer(), server_default=sa.text("1"), nullable=False)
     )
@@ -46,6 +62,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotency_created_at"), "idempotency", ["created_at"])
     _partition_events()
+
+
+def _lock_tables() -> None:
+    """All that is changed, or nothing: who writes locks jobs and events in either order.
+
+    Waiting for one with another in hand would be a deadlock, in which PostgreSQL may well choose
+    the writer to fail. So the wait is short, and everything is let go before the next one.
+    """
+    connection = op.get_bind()
+    for left in reversed(range(_LOCK_TRIES)):
+        attempt = connection.begin_nested()
+        try:
+            op.execute("SET LOCAL lock_timeout = '200ms'")
+            for table in ("events", "jobs", "steps"):
+                op.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        except sa.exc.DBAPIError as error:
+            attempt.rollback()
+            if left == 0 or getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 (no secret)
+        else:
+            return
 
 
 def _partition_events() -> None:
@@ -65,7 +103,7 @@ def _partition_events() -> None:
         ALTER TABLE events ATTACH PARTITION events_before
         FOR VALUES FROM (MINVALUE) TO ('{_first_id(months[1])}')
     """)
-    for month, after in zip(months[1:], months[2:], strict=False):
+    for month, after in pairwise(months[1:]):
         op.execute(f"""
             CREATE TABLE events_{month:%Y_%m} PARTITION OF events
             FOR VALUES FROM ('{_first_id(month)}') TO ('{_first_id(after)}')
@@ -111,7 +149,8 @@ def downgrade() -> None:
         ["host_id"],
         postgresql_where=sa.text("status = 'running'"),
     )
-    op.drop_index("ix_jobs_host_id_live", table_name="jobs")
+    for name in ("ix_jobs_host_id_live", *_TURNS):
+        op.drop_index(name, table_name="jobs")
     op.drop_constraint(op.f("fk_jobs_retry_of_jobs"), "jobs", type_="foreignkey")
     for column in ("retry_of", "suspended", "deadline", "ending"):
         op.drop_column("jobs", column)

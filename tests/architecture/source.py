@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("app", "worker", "local", "examples")
+PACKAGES = ("app", "worker", "local", "examples", "benchmarks")
 #: The demo site is an input of Liftlock, in the shape that Django wants.
 INPUTS = ("examples/guestbook/",)
 

@@ -7,7 +7,7 @@ from app.domain.problem import CODES
 from app.main import create_app
 
 # Building the description needs no handles.
-APP = create_app(None, None, None)
+APP = create_app(None, None, None, None)
 OPENAPI = APP.openapi()
 OPERATIONS = {
     f"{method.upper()} {path}": operation

@@ -35,6 +35,13 @@ def test_every_explanation_says_what_to_do():
     assert not silent
 
 
+def test_every_explanation_begins_with_whether_it_may_pass():
+    said = dict(
+        re.findall(r"^## (.+)\n\*(\w+)\.\*\n", source.read("docs/errors.md"), flags=re.MULTILINE)
+    )
+    assert said == {code: "Transient" if row.transient else "Final" for code, row in CODES.items()}
+
+
 def test_every_error_code_that_is_raised_is_in_the_catalogue():
     unknown = {
         code: place

@@ -155,7 +155,7 @@ async def test_a_killed_worker_comes_back_and_takes_a_job(supervised, db, queue,
             db, queue, vault, kind=JobKind.ENROLL, instance=None, host=host.name
         )
         job = await ended(db, view.job.id)
-        events = await services.jobs.events(db, job.id, after=0, limit=100)
+        events = await factories.events(db, job.id)
     told = {event.type: event.data for event in events}
     assert job.status == "succeeded", told
     assert told["host.key_read"]["fingerprint"] == fingerprint

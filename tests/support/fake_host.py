@@ -1,10 +1,12 @@
 """A host that only remembers: scripted answers for the engine, no connection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from worker.remote.errors import RemoteError
-from worker.remote.host import HttpAnswer
+from worker.remote.host import Fence, HttpAnswer, Sent
 from worker.steps.step import Command
 
 
@@ -15,6 +17,8 @@ class Answer:
     exit_code: int = 0
     says: tuple[str, ...] = ()
     error: RemoteError | None = None
+    #: It ends when this is set.
+    until: asyncio.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Ran:
     name: str
     command: Command
     secrets: Mapping[str, str]
+    fence: Fence | None
 
 
 @dataclass
@@ -35,6 +40,14 @@ class FakeHost:
     ran: list[Ran] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
     asked: list[tuple[int, str]] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    reaped: list[str] = field(default_factory=list)
+    #: What happens on the host, in order.
+    history: list[str] = field(default_factory=list)
+    #: What the next kills and reaps raise; None: they succeed.
+    survivors: list[RemoteError | None] = field(default_factory=list)
+    #: Set when a command has begun that waits for its `until`.
+    busy: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def scripts(self) -> list[str]:
@@ -47,11 +60,16 @@ class FakeHost:
         name: str,
         secrets: Mapping[str, str],
         output: Callable[[str], Awaitable[None]],
+        fence: Fence | None = None,
     ) -> int:
-        self.ran.append(Ran(name, command, dict(secrets)))
+        self.ran.append(Ran(name, command, dict(secrets), fence))
+        self.history.append(f"run {name}")
         answer = self._answer(command.script)
         for chunk in answer.says:
             await output(chunk)
+        if answer.until:
+            self.busy.set()
+            await answer.until.wait()
         if answer.error:
             raise answer.error
         return answer.exit_code
@@ -66,8 +84,30 @@ class FakeHost:
     async def port_open(self, port: int) -> bool:
         return port in self.open_ports
 
-    async def clean(self, name: str) -> None:
-        self.cleaned.append(name)
+    async def send(self, source: Path, to: str) -> Sent:
+        self.history.append(f"send {source} to {to}")
+        return Sent(files=3, sent_files=1, sent_bytes=10)
+
+    async def kill(self, name: str, fence: Fence | None = None) -> None:
+        self.killed.append(name)
+        self.history.append(f"kill {name}")
+        self._survive()
+
+    async def reap(self, job: str, fence: Fence | None = None) -> None:
+        self.reaped.append(job)
+        self.history.append(f"reap {job}")
+        self._survive()
+
+    async def clean(self, *names: str) -> None:
+        self.cleaned += names
+        self.history.append(f"clean {' '.join(names)}")
+
+    async def tidy(self, days: int) -> None:
+        self.history.append(f"tidy {days}")
+
+    def _survive(self) -> None:
+        if self.survivors and (error := self.survivors.pop(0)):
+            raise error
 
     def _answer(self, script: str) -> Answer:
         answer = self.answers.get(script, Answer())

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worker.remote.runner import TEXT
 from worker.steps.step import Command
-
-RUNNER_SOURCES = Path(__file__).parents[2] / "worker" / "remote"
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class LocalShell:
         path = self.base / "runner" / "runner.sh"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            parts = (RUNNER_SOURCES / name for name in ("processes.sh", "runner.sh"))
-            path.write_text("\n".join(part.read_text() for part in parts))
+            path.write_text(TEXT)
         return path
 
     def run(

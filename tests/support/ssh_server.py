@@ -59,6 +59,8 @@ class SshServer(Machine):
     """Behind asyncssh, with a switch for what a server may refuse."""
 
     forwarding = True
+    #: Nobody gets a connection while it is.
+    away = False
     connections: set[asyncssh.SSHServerConnection]
     commands: list[str]
     calls: set[asyncio.Task[None] | None]
@@ -75,6 +77,8 @@ class _Owner(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         self._server.connections.add(conn)
+        if self._server.away:
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self._connection)
@@ -93,6 +97,9 @@ def links_to(shell: str, folder: Path) -> str:
     assert program
     if shell == "busybox":
         subprocess.run([program, "--install", "-s", folder], check=True)
+        # Debian builds it without this one, others with it.
+        if not (folder / "flock").exists():
+            (folder / "flock").symlink_to(shutil.which("flock") or "/usr/bin/flock")
         return str(folder)
     (folder / "sh").symlink_to(program)
     return f"{folder}:{os.environ['PATH']}"

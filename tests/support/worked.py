@@ -1,13 +1,15 @@
 """What a worker does to a job's rows, without a worker."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app import services, store
 from app.domain.app_server import AppServerStatus
+from app.domain.event import EventType
 from app.domain.job import JobStatus
 from app.domain.scope import Scope
+from app.models.base import utc_now
 from app.store.database import Database
 
 PLAN = [
@@ -19,9 +21,10 @@ PLAN = [
 
 async def claim(db, job_id):
     async with db.transaction() as session:
-        return await store.attempts.claim(
+        claimed = await store.attempts.claim(
             session, UUID(job_id), attempt=1, worker="tests", lease=timedelta(minutes=1)
         )
+        return claimed.job
 
 
 async def begin(db, job_id):
@@ -36,6 +39,44 @@ async def finish(db, job_id):
     job = await claim(db, job_id)
     async with db.transaction() as session:
         await store.attempts.settle(session, job.id, attempt=1, status=JobStatus.SUCCEEDED)
+
+
+async def tell(db, job_id, *texts):
+    """One event of output for each text, in one transaction."""
+    told = [(EventType.STEP_OUTPUT, {"number": 1, "step": "look", "text": text}) for text in texts]
+    async with db.transaction() as session:
+        await store.events.append(session, UUID(str(job_id)), *told)
+
+
+async def end(db, job_id, *, status=JobStatus.SUCCEEDED):
+    """Settled with its last event, as a worker does it, from any state."""
+    async with db.transaction() as session:
+        job = await store.jobs.get(session, UUID(str(job_id)))
+        job.status, job.finished_at = status, utc_now()
+        session.add(job)
+        await session.flush()
+        await store.events.append(session, job.id, (EventType(f"job.{status}"), {}))
+
+
+async def hand_over(db, job_id):
+    """Given back by a worker that stops."""
+    async with db.transaction() as session:
+        job = await store.jobs.get(session, job_id)
+    await services.claiming.hand_over(db, job)
+
+
+async def suspend(db, job_id, *, kind="time", step="wait"):
+    """Begun, and now waiting without a worker."""
+    job = await claim(db, str(job_id))
+    until = datetime.now(UTC) + timedelta(hours=1)
+    suspended = {
+        "kind": kind,
+        "step": step,
+        "since": datetime.now(UTC).isoformat(),
+        "until": until.isoformat(),
+        "reason": "it takes its time",
+    }
+    await services.claiming.suspend(db, job, until=until, suspended=suspended)
 
 
 async def end_app_server(db, job_id):

@@ -1,24 +1,17 @@
 """From the rows of a host to a connection: addresses, jump hosts and Liftlock's own keys."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from app import services
 from app.models import Host
+from app.services.claiming import Claim
 from app.services.work import Work
 from worker.jobs.runtime import Runtime
-from worker.remote.host import Address
+from worker.remote.host import Address, Fence
 from worker.remote.hosts import Hosts
 
 
-@asynccontextmanager
-async def open_hosts(runtime: Runtime) -> AsyncIterator[Hosts]:
-    """Connections for one job, with the newest identity first; closed at its end."""
-    hosts = Hosts(await services.identities.private_keys(runtime.db, runtime.vault))
-    try:
-        yield hosts
-    finally:
-        await hosts.aclose()
+async def open_hosts(runtime: Runtime) -> Hosts:
+    """The worker's connections, for a job that begins now: with the newest identities."""
+    return runtime.pool.hosts(await services.identities.private_keys(runtime.db, runtime.vault))
 
 
 def address_of(work: Work) -> Address:
@@ -27,6 +20,13 @@ def address_of(work: Work) -> Address:
     for host in reversed(work.jumps):
         jump = _address(host, jump)
     return _address(work.host, jump)
+
+
+def fence_of(claim: Claim, worker: str) -> Fence:
+    """What the host compares with the locks it has seen."""
+    job = claim.job
+    note = f"job {job.id} ({job.kind}, attempt {job.attempt}) of worker {worker}"
+    return Fence(tokens=claim.tokens, job=str(job.id), note=note)
 
 
 def _address(host: Host, jump: Address | None) -> Address:

@@ -1,8 +1,8 @@
 """The journal of one attempt: what the engine tells, redacted and written under the fence."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from app import services
 from app.domain.app_server import AppServerStatus
@@ -12,28 +12,69 @@ from app.domain.problem import docs_url
 from app.domain.redaction import Redactor
 from app.domain.spellings import without_controls, without_nul
 from app.models import Job
+from app.services.traces import Traces
 from app.store.database import Database
-from worker.engine import StepFailed
-from worker.jobs.step_output import StepOutput
+from worker.engine import StepFailed, Stop
+from worker.jobs.lease import Lease
+from worker.jobs.step_output import JOB_LIMIT, Allowance, StepOutput
 from worker.steps.step import Note, Step
 
 
+class _About(TypedDict):
+    number: int
+    name: str
+    title: str
+    anew: bool
+
+
 class Journal:
-    """Every write may raise LostOwnership, which ends the attempt."""
+    """Every write may raise LostOwnership or LeaseLost, which end the attempt."""
 
-    def __init__(self, db: Database, job: Job, redactor: Redactor) -> None:
-        self._db, self._job, self._redactor = db, job, redactor
+    def __init__(
+        self,
+        db: Database,
+        job: Job,
+        redactor: Redactor,
+        *,
+        lease: Lease,
+        stop: Stop | None = None,
+        traces: Traces | None = None,
+    ) -> None:
+        """`traces` are those of earlier attempts."""
+        traces = traces or Traces()
+        self._db, self._job, self._redactor, self._lease = db, job, redactor, lease
+        self._stop = stop or Stop()
+        self._heard = dict(traces.heard)
+        self._allowance = Allowance(max(0, JOB_LIMIT - traces.kept))
         self._output: StepOutput | None = None
+        self._source: tuple[int, bool] | None = None
 
-    async def step_started(self, number: int, step: Step) -> None:
-        self._output = StepOutput(number, step.name, self._redactor, self._write)
-        await services.execution.start_step(
-            self._db, self._job, number=number, name=step.name, title=step.title
+    async def step_started(self, number: int, step: Step, *, anew: bool = False) -> None:
+        await self._end_output()
+        if anew:
+            self._heard.pop((number, False), None)
+        execution = services.execution
+        about: _About = {"number": number, "name": step.name, "title": step.title, "anew": anew}
+        await self._once(
+            lambda: execution.start_step(self._db, self._job, **about),
+            execution.step_started(**about),
         )
 
-    async def output(self, number: int, step: Step, text: str) -> None:
-        if self._output is None or self._output.number != number:
-            self._output = StepOutput(number, step.name, self._redactor, self._write)
+    async def output(self, number: int, step: Step, text: str, *, undo: bool = False) -> None:
+        source = number, undo
+        if self._output is None or self._source != source:
+            await self._end_output()
+            about: dict[str, Any] = {"number": number, "step": step.name}
+            self._source, self._output = (
+                source,
+                StepOutput(
+                    {**about, "undo": True} if undo else about,
+                    self._redactor,
+                    self._record,
+                    allowance=self._allowance,
+                    heard=self._heard.get(source, 0),
+                ),
+            )
         await self._output.feed(without_nul(text))
 
     async def step_succeeded(
@@ -44,46 +85,93 @@ class Journal:
         exit_code: int | None,
         duration: float,
         facts: Mapping[str, str],
+        note: str | None = None,
     ) -> None:
         clean = self._clean(facts)
         data = {"number": number, "step": step.name, "exit_code": exit_code, "facts": clean}
+        told = {**data, "note": note} if note else data
+        event = EventType.STEP_SUCCEEDED, told
         await self._finish(
-            number,
-            StepStatus.SUCCEEDED,
-            (EventType.STEP_SUCCEEDED, data),
-            exit_code=exit_code,
-            duration=duration,
-            facts=clean,
+            StepStatus.SUCCEEDED, event, exit_code=exit_code, duration=duration, facts=clean
         )
 
     async def step_failed(
         self, number: int, step: Step, *, error: StepFailed, duration: float
     ) -> None:
-        data = {"number": number, "step": step.name, "exit_code": error.exit_code}
-        data["error"] = error_of(error, self._redactor)
-        status = StepStatus.UNKNOWN if error.code == "connection-lost" else StepStatus.FAILED
-        await self._finish(
-            number,
-            status,
-            (EventType.STEP_FAILED, data),
-            exit_code=error.exit_code,
-            duration=duration,
-            facts={},
-        )
+        lost = error.code == "connection-lost"
+        event = EventType.STEP_FAILED, self._failure(number, step, error)
+        status = StepStatus.UNKNOWN if lost else StepStatus.FAILED
+        await self._finish(status, event, exit_code=error.exit_code, duration=duration)
+
+    async def step_retrying(
+        self,
+        number: int,
+        step: Step,
+        *,
+        tries: int,
+        of: int | None,
+        wait: float,
+        error: StepFailed | None,
+        fresh: bool,
+        undo: bool = False,
+    ) -> None:
+        await self._end_output(again=not fresh)
+        if fresh:
+            self._heard.pop((number, undo), None)
+        data: dict[str, Any] = {"number": number, "step": step.name, "try": tries, "of": of}
+        data |= {"wait_s": round(wait, 1), "fresh": fresh, "undo": undo}
+        data["error"] = error_of(error, self._redactor) if error else None
+        event = EventType.STEP_RETRYING, data
+        if undo:
+            await self._record(event)
+            return
+        db, job, retry = self._db, self._job, services.execution.retry_step
+        await self._once(lambda: retry(db, job, number=number, tries=tries, event=event), event)
+
+    async def step_canceled(self, number: int, step: Step, *, duration: float) -> None:
+        event = EventType.STEP_CANCELED, {"number": number, "step": step.name}
+        await self._finish(StepStatus.CANCELED, event, duration=duration)
+
+    async def step_unknown(
+        self, number: int, step: Step, *, error: StepFailed, duration: float
+    ) -> None:
+        event = EventType.STEP_UNKNOWN, self._failure(number, step, error)
+        await self._finish(StepStatus.UNKNOWN, event, duration=duration)
 
     async def step_undone(
         self, number: int, step: Step, *, error: StepFailed | None, duration: float
     ) -> None:
         await self._end_output()
-        data = {"number": number, "step": step.name, "duration_ms": _milliseconds(duration)}
-        if error is None:
-            await self._write(EventType.STEP_UNDONE, data)
-        else:
+        kind = EventType.STEP_UNDO_FAILED if error else EventType.STEP_UNDONE
+        data: dict[str, Any] = {"number": number, "step": step.name}
+        data["duration_ms"] = _milliseconds(duration)
+        if error is not None:
             data["error"] = error_of(error, self._redactor)
-            await self._write(EventType.STEP_UNDO_FAILED, data)
+        await self._record((kind, data))
+
+    async def stopping(
+        self, number: int | None, step: Step | None, *, now: bool, undo: int
+    ) -> None:
+        ending = self._stop.ending
+        data = {
+            "why": ending.why if ending else None,
+            "number": number,
+            "step": step.name if step else None,
+            "stops": "now" if now else "after the step",
+            "then": f"undo of {undo} step{'s' * (undo != 1)}" if undo else "nothing to undo",
+        }
+        await self._record((EventType.JOB_CANCELING, data))
 
     async def note(self, note: Note, facts: Mapping[str, str]) -> None:
         """Carry out a note of the plan: something that is true in Postgres from now on."""
+        await self._lease.insist(lambda: self._note(note, facts))
+
+    async def close(self) -> None:
+        """Write nothing more; what is unwritten will come again, if it matters."""
+        if self._output is not None:
+            await self._output.drop()
+
+    async def _note(self, note: Note, facts: Mapping[str, str]) -> None:
         execution, db, job = services.execution, self._db, self._job
         match note.what:
             case "app-server.status":
@@ -101,36 +189,54 @@ class Journal:
             case _:
                 raise ValueError(f"No journal entry is called {note.what!r}.")
 
+    def _failure(self, number: int, step: Step, error: StepFailed) -> dict[str, Any]:
+        data = {"number": number, "step": step.name, "exit_code": error.exit_code}
+        return {**data, "error": error_of(error, self._redactor)}
+
     async def _finish(
         self,
-        number: int,
         status: StepStatus,
         event: tuple[EventType, dict[str, Any]],
         *,
-        exit_code: int | None,
+        exit_code: int | None = None,
         duration: float,
-        facts: Mapping[str, str],
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         await self._end_output()
-        kind, data = event
-        await services.execution.finish_step(
-            self._db,
-            self._job,
-            number=number,
-            status=status,
-            exit_code=exit_code,
-            duration_ms=_milliseconds(duration),
-            facts=facts,
-            event=(kind, {**data, "duration_ms": _milliseconds(duration)}),
+        (kind, data), took = event, _milliseconds(duration)
+        timed = kind, {**data, "duration_ms": took}
+        await self._once(
+            lambda: services.execution.finish_step(
+                self._db,
+                self._job,
+                number=data["number"],
+                status=status,
+                exit_code=exit_code,
+                duration_ms=took,
+                facts=facts or {},
+                event=timed,
+            ),
+            timed,
         )
 
-    async def _end_output(self) -> None:
-        if self._output is not None:
-            await self._output.end()
-            self._output = None
+    async def _end_output(self, *, again: bool = False) -> None:
+        """`again`: the same output will come once more, from its beginning."""
+        output, source, self._output = self._output, self._source, None
+        if output is None or source is None:
+            return
+        await output.finish(again=again)
+        self._heard[source] = output.end
 
-    async def _write(self, event: EventType, data: Mapping[str, Any]) -> None:
-        await services.execution.record(self._db, self._job, (event, data))
+    async def _record(self, *events: tuple[EventType, Mapping[str, Any]]) -> None:
+        db, job, record = self._db, self._job, services.execution.record
+        await self._once(lambda: record(db, job, *events), events[-1])
+
+    async def _once(
+        self, write: Callable[[], Awaitable[None]], last: tuple[EventType, Mapping[str, Any]]
+    ) -> None:
+        """Insist on a write that ends with this event, and make it a single time."""
+        made = services.execution.is_told
+        await self._lease.insist_once(write, made=lambda: made(self._db, self._job, last))
 
     def _clean(self, facts: Mapping[str, str]) -> dict[str, str]:
         return {name: self._redactor.clean(without_nul(value)) for name, value in facts.items()}

@@ -1,27 +1,38 @@
 """The arq function that carries out one job: locks, claim, plan, engine, end."""
 
 import asyncio
+import time
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from app import services
-from app.domain.job import JobStatus, LeasePolicy, Outcome, ServiceState
-from app.domain.problem import CODES, docs_url
+from app.domain.job import JobStatus, LeasePolicy, Outcome
 from app.domain.redaction import Redactor
-from app.errors import LostOwnership, NotFound, ServiceError
+from app.errors import LostOwnership, NotFound, ServiceError, Unavailable
 from app.gateways.locks import LockLost
 from app.services.claiming import Blocked, Claim
+from app.services.traces import Traces, follow
 from app.services.work import Work
 from worker import engine
-from worker.jobs.connect import address_of, open_hosts
-from worker.jobs.journal import Journal, error_of
-from worker.jobs.lease import work_while
+from worker.jobs.connect import address_of, fence_of, open_hosts
+from worker.jobs.journal import Journal
+from worker.jobs.lease import Lease, LeaseLost
 from worker.jobs.locking import JobLocks
+from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
 from worker.jobs.serving import service_state
+from worker.jobs.tidying import tidy
+from worker.jobs.verdict import end_of, end_of_bug
+from worker.remote.errors import StaleToken
+
+#: Seconds that renewing the locks in Redis may take: Postgres is what counts.
+_RENEW_LOCKS = 2.0
+#: The job is, or may soon be, somebody else's: nothing more is written, and it goes on there.
+_LEFT = (LostOwnership, NotFound, LockLost, LeaseLost, StaleToken, Unavailable)
 
 log = structlog.get_logger()
 
@@ -33,7 +44,7 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
         work = await services.work.look(runtime.db, UUID(job_id))
         if work.job.attempt == attempt - 1:
             await _attempt(runtime, work, attempt)
-    except (LostOwnership, NotFound, LockLost) as error:
+    except _LEFT as error:
         log.info("job.left", job=job_id, attempt=attempt, reason=type(error).__name__)
 
 
@@ -42,10 +53,17 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
     locks = JobLocks(runtime.locks, work.job, worker=runtime.name)
     try:
         await locks.acquire()
-        claim = await services.claiming.claim(
-            runtime.db, work, attempt=attempt, worker=runtime.name, lock_names=locks.names
-        )
-        await _carry_out(runtime, claim, locks)
+        with runtime.wakeups.subscription(f"ending:{work.job.id}") as news:
+            lease = Lease(LeasePolicy(), since=time.monotonic())
+            claim = await services.claiming.claim(
+                runtime.db,
+                work,
+                attempt=attempt,
+                worker=runtime.name,
+                lock_names=locks.names,
+                most_running=runtime.most_running,
+            )
+            await _carry_out(runtime, claim, locks, lease, news)
     except Blocked as blocked:
         await services.claiming.block(
             runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
@@ -54,85 +72,97 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
         await locks.release()
 
 
-async def _carry_out(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
+async def _carry_out(
+    runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, news: asyncio.Event
+) -> None:
+    stop = engine.Stop(claim.ending)
+
     async def renew() -> None:
-        await services.claiming.renew(runtime.db, claim.job)
-        await locks.renew()
+        since = time.monotonic()
+        stop.order(await services.claiming.renew(runtime.db, claim.job))
+        lease.renewed(since)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RENEW_LOCKS):
+                await locks.renew()
 
     try:
-        end = await work_while(_run(runtime, claim), renew, every=LeasePolicy().renew_every)
+        end = await lease.keep(_run(runtime, claim, lease, stop), renew, news=news)
+    except engine.Suspended as wait:
+        await _suspend(runtime, claim, locks, lease, wait)
+        return
     except engine.Interrupted:
-        await _hand_over(runtime, claim, locks)
+        await _hand_over(runtime, claim, locks, lease)
         return
     except asyncio.CancelledError:
-        await asyncio.shield(_hand_over(runtime, claim, locks))
+        await asyncio.shield(_hand_over(runtime, claim, locks, lease))
         raise
-    except (ServiceError, LockLost):
+    except (ServiceError, LockLost, LeaseLost, StaleToken):
         raise
     except Exception as bug:
         log.exception("job.crashed", job=str(claim.job.id))
-        end = _end_of_bug(bug)
-    rivals = await services.ending.settle(runtime.db, claim.job, **end)
+        end = end_of_bug(bug)
+    rivals = await lease.insist(lambda: services.ending.settle(runtime.db, claim.job, **end))
     # The locks go before the wake-up, or the woken job would find them held.
     await locks.release()
     for rival_id, rival_attempt in rivals:
         await runtime.queue.push(rival_id, rival_attempt, again=True)
 
 
-async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks) -> None:
+async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease) -> None:
     """Give the job to the next worker; a step that runs on the host runs on, to be met there."""
-    await services.claiming.hand_over(runtime.db, claim.job)
+    await lease.insist(lambda: services.claiming.hand_over(runtime.db, claim.job))
     await locks.release()
     await runtime.queue.push(claim.job.id, claim.job.attempt + 1)
 
 
-async def _run(runtime: Runtime, claim: Claim) -> dict[str, Any]:
+async def _suspend(
+    runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, wait: engine.Suspended
+) -> None:
+    """Give the job back until there may be news; one that was told to stop meanwhile goes on."""
+    suspended = {
+        "kind": wait.kind,
+        "number": wait.number,
+        "step": wait.step,
+        "since": wait.since.isoformat(),
+        "until": wait.until.isoformat(),
+        "reason": wait.reason,
+    }
+    ending = await lease.insist(
+        lambda: services.claiming.suspend(
+            runtime.db, claim.job, until=wait.until, suspended=suspended
+        )
+    )
+    if ending is not None:
+        await _hand_over(runtime, claim, locks, lease)
+
+
+async def _run(runtime: Runtime, claim: Claim, lease: Lease, stop: engine.Stop) -> dict[str, Any]:
     """The engine's run, as the final state to write."""
-    work, plan = claim.work, plan_of(claim.work)
-    await services.execution.keep_plan(runtime.db, work.job.id, plan.describe())
-    if work.job.dry_run:
+    db, work, job, plan = runtime.db, claim.work, claim.job, plan_of(claim.work)
+    await lease.insist(lambda: services.execution.keep_plan(db, job.id, plan.describe()))
+    if job.dry_run:
         return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.UNCHANGED}
-    secrets = await services.claiming.reveal_secrets(runtime.db, runtime.vault, work)
+    secrets = await lease.insist(lambda: services.claiming.reveal_secrets(db, runtime.vault, work))
+    traces = await lease.insist(lambda: follow(db, job)) if claim.steps else Traces()
     redactor = Redactor(secrets.values())
-    journal, address = Journal(runtime.db, claim.job, redactor), address_of(work)
-    async with open_hosts(runtime) as hosts:
-        host = hosts.host(address)
+    journal = Journal(db, job, redactor, lease=lease, stop=stop, traces=traces)
+    hosts, address = await lease.insist(lambda: open_hosts(runtime)), address_of(work)
+    host = hosts.host(address)
+    try:
         outcome = await engine.run(
             plan,
-            name=str(work.job.id),
+            name=str(job.id),
             host=host,
             read_host_key=lambda: hosts.read_host_key(address),
             journal=journal,
             secrets=secrets,
-            done=claim.done,
+            past=past_of(claim, plan, traces),
+            stop=stop,
+            fence=fence_of(claim, runtime.name),
             stopping=runtime.draining,
         )
-        state = await service_state(work, host, outcome)
-    return _end_of(outcome, state, redactor)
-
-
-def _end_of(
-    outcome: engine.Outcome, state: ServiceState | None, redactor: Redactor
-) -> dict[str, Any]:
-    """What was done, and what the site serves now."""
-    end: dict[str, Any]
-    if outcome.error is None:
-        end = {"status": JobStatus.SUCCEEDED, "outcome": Outcome.CHANGED}
-    else:
-        undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
-        error = error_of(outcome.error, redactor)
-        end = {"status": JobStatus.FAILED, "outcome": undone, "error": error}
-    return {**end, "service_state": state}
-
-
-def _end_of_bug(bug: Exception) -> dict[str, Any]:
-    code = "internal-error"
-    error = {
-        "code": code,
-        "title": CODES[code].title,
-        "detail": f"The worker met {type(bug).__name__}; its log has the trace.",
-        "hint": "Report it with the worker's log; then repeat the job.",
-        "step": None,
-        "docs": docs_url(code),
-    }
-    return {"status": JobStatus.FAILED, "error": error, "service_state": ServiceState.UNKNOWN}
+    finally:
+        await journal.close()
+    state = await service_state(work, host, outcome)
+    await tidy(runtime, work, host, outcome)
+    return end_of(job, outcome, state, redactor)

@@ -1,13 +1,17 @@
 """The handles of one worker process, made by its composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
+from app.gateways.wakeups import Wakeups
 from app.store.database import Database
+from worker.remote.hosts import Pool
 
 
 @dataclass(frozen=True)
@@ -16,10 +20,19 @@ class Runtime:
     queue: JobQueue
     locks: Locks
     vault: Vault
+    wakeups: Wakeups
+    #: The connections to hosts, shared by all jobs.
+    pool: Pool
     #: host:pid, as it stands in events and in `jobs.worker`.
     name: str
     #: Whether the worker was told to stop: work ends at the next boundary.
     draining: Callable[[], bool] = lambda: False
+    #: Jobs that may run at a time, on all workers together; 0 is no bound.
+    most_running: int = 0
+    #: How long the events of ended jobs are kept.
+    events_kept: timedelta = timedelta(days=90)
+    #: When the old folders of each host were last removed, by this process's clock.
+    tidied: dict[UUID, float] = field(default_factory=dict)
 
 
 def runtime_of(ctx: dict[str, Any]) -> Runtime:

@@ -26,7 +26,8 @@ async def service_state(work: Work, host: Host, outcome: engine.Outcome) -> Serv
 
 def _of_the_only_one(outcome: engine.Outcome) -> ServiceState:
     """The plan's check has just answered, or the undo saw that its processes are gone."""
-    if outcome.error is None:
+    problem = outcome.unproven or outcome.error
+    if problem is None and outcome.stopped is None:
         return ServiceState.SERVING_NEW
-    seen = outcome.undone and outcome.error.code not in engine.SILENT
+    seen = outcome.undone and not (problem and problem.code in engine.SILENT)
     return ServiceState.DOWN if seen else ServiceState.UNKNOWN

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.domain.job import Ending
+
 
 @dataclass(frozen=True)
 class StepFailed:
@@ -23,3 +25,10 @@ class Outcome:
     facts: Mapping[str, str]
     error: StepFailed | None = None
     undone: bool = True
+    #: The order to stop that ended it; then the rest is told of what it had done.
+    stopped: Ending | None = None
+    #: Why nobody can tell whether all of it has stopped and was taken back.
+    unproven: StepFailed | None = None
+    #: How many steps had been begun, and how many of them were to be taken back.
+    begun: int = 0
+    undos: int = 0

@@ -6,7 +6,18 @@ from dataclasses import dataclass, fields
 from pydantic import JsonValue
 
 from app.domain.job import JobKind
-from worker.steps.step import Action, Command, Note, PortFree, Probe, ReadHostKey, Step
+from worker.steps.step import (
+    Action,
+    Command,
+    Note,
+    OnUnknown,
+    PortFree,
+    Probe,
+    ReadHostKey,
+    Step,
+    Upload,
+    Wait,
+)
 
 
 @dataclass(frozen=True)
@@ -38,22 +49,44 @@ def _step(number: int, step: Step, *, when: str) -> dict[str, JsonValue]:
         "when": when,
         **_action(step.action),
         "undo": _action(step.undo) if step.undo else None,
+        "on_cancel": step.on_cancel,
+        "on_unknown": _unknown(step.on_unknown),
+        "again": step.again,
     }
 
 
+def _unknown(what: OnUnknown | Command) -> JsonValue:
+    return {"probe": _command(what)} if isinstance(what, Command) else what.value
+
+
 def _action(action: Action) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue]
     match action:
         case Command():
-            return {"action": "command", **_command(action)}
+            found = {"action": "command", **_command(action)}
+        case Upload():
+            found = {"action": "upload", "source": str(action.source), "to": action.to}
         case Probe():
             alive = _command(action.alive) if action.alive else None
-            return {"action": "probe", **_plain(action, without=("alive",)), "alive": alive}
+            found = {"action": "probe", **_plain(action, without=("alive",)), "alive": alive}
         case PortFree():
-            return {"action": "port-free", "port": action.port}
+            found = {"action": "port-free", "port": action.port}
         case ReadHostKey():
-            return {"action": "read-host-key"}
+            found = {"action": "read-host-key"}
         case Note():
-            return {"action": "note", "what": action.what, "data": dict(action.data)}
+            found = {"action": "note", "what": action.what, "data": dict(action.data)}
+        case Wait():
+            found = {"action": "wait", **_wait(action)}
+    return found
+
+
+def _wait(wait: Wait) -> dict[str, JsonValue]:
+    return {
+        "until": wait.until.isoformat() if wait.until else None,
+        "probe": _command(wait.probe) if wait.probe else None,
+        "every": wait.every,
+        "longest": wait.longest,
+    }
 
 
 def _command(command: Command) -> dict[str, JsonValue]:
@@ -64,6 +97,7 @@ def _command(command: Command) -> dict[str, JsonValue]:
         "paths": _sorted(command.paths),
         "cwd": command.cwd,
         "timeout": command.timeout,
+        "silence": command.silence,
         "reports": list(command.reports),
     }
 

@@ -13,7 +13,7 @@ from worker.steps import git, preflight, pypi, recipe_step, service, supervisord
 from worker.steps.recipe_step import Surroundings
 from worker.steps.service import Service
 from worker.steps.site import Site
-from worker.steps.step import Note, Step
+from worker.steps.step import Command, Note, OnCancel, OnUnknown, Step
 
 
 @dataclass(frozen=True)
@@ -88,19 +88,27 @@ def plan(request: ProvisionRequest) -> Plan:
 
 def _preflight(request: ProvisionRequest) -> Iterator[Step]:
     site, wanted = request.site, request.recipe.preflight
-    yield Step("reach", "Reach the host", preflight.reach(site))
+    yield _look("reach", "Reach the host", preflight.reach(site))
     if not _supervisor_fits(request):
         refused = preflight.supervisor(request.recipe, request.supervisor.value)
-        yield Step("supervisor", "Find the supervisor that the recipe wants", refused)
-    yield Step("disk", "Check the free disk space", preflight.disk(site, wanted.disk_mb))
+        yield _look("supervisor", "Find the supervisor that the recipe wants", refused)
+    yield _look("disk", "Check the free disk space", preflight.disk(site, wanted.disk_mb))
     own = ("python3",) if pypi.package_of(request.repository) else ("git",)
     tools = tuple(dict.fromkeys((*own, *wanted.tools)))
-    yield Step("tools", f"Find {', '.join(tools)}", preflight.tools(tools))
+    yield _look("tools", f"Find {', '.join(tools)}", preflight.tools(tools))
     writable = preflight.writable(site, wanted.writable)
-    yield Step("writable", "Write in the shared folder", writable)
+    yield _look("writable", "Write in the shared folder", writable)
+    for awaited in wanted.wait_for:
+        waiting = preflight.wait_for(awaited, request.surroundings)
+        yield Step(_slug("wait-for", awaited.name), f"Wait for: {awaited.name}", waiting)
     for command in wanted.commands:
         asked = preflight.recipe_command(command, request.surroundings)
-        yield Step(_slug("preflight", command.name), f"Preflight: {command.name}", asked)
+        yield _look(_slug("preflight", command.name), f"Preflight: {command.name}", asked)
+
+
+def _look(name: str, title: str, command: Command) -> Step:
+    """A look at the host: what it found may not be true any more when the job has waited."""
+    return Step(name, title, command, again=True)
 
 
 def _checkout(request: ProvisionRequest) -> Iterator[Step]:
@@ -122,7 +130,7 @@ def _build(request: ProvisionRequest) -> Iterator[Step]:
     recipe, around = request.recipe, request.surroundings
     yield from _actions("build", recipe.build, around)
     if not request.prepared:
-        yield from _actions("prepare", recipe.prepare, around)
+        yield from _data_actions("prepare", recipe.prepare, around)
         yield Step(
             "record-prepared", "Record that the instance is prepared", Note("instance.prepared")
         )
@@ -141,7 +149,8 @@ def _create(request: ProvisionRequest) -> Iterator[Step]:
         if participant.name in request.participants_created:
             yield from _fits(request, participant)
             continue
-        yield from _actions(f"create {participant.name}", participant.created, request.surroundings)
+        around = request.surroundings
+        yield from _data_actions(f"create {participant.name}", participant.created, around)
         yield Step(
             _slug("record", participant.name),
             f"Record that {participant.name} is created",
@@ -176,7 +185,12 @@ def _start(request: ProvisionRequest, running: Service) -> Iterator[Step]:
     check = service.answers(site, recipe, port=request.port, path=path, alive=running.alive)
     yield Step("check", f"Ask for {path}", check)
     if not request.others_running:
-        yield Step("current", "Point `current` at the release", service.link_current(site))
+        yield Step(
+            "current",
+            "Point `current` at the release",
+            service.link_current(site),
+            undo=service.unlink_current(site),
+        )
 
 
 def _when_it_failed(request: ProvisionRequest, running: Service) -> Iterator[Step]:
@@ -187,10 +201,30 @@ def _when_it_failed(request: ProvisionRequest, running: Service) -> Iterator[Ste
         yield Step(_slug("diagnose", diagnosis.name), f"Diagnose: {diagnosis.name}", command)
 
 
-def _actions(section: str, actions: tuple[Action, ...], around: Surroundings) -> Iterator[Step]:
+def _actions(
+    section: str,
+    actions: tuple[Action, ...],
+    around: Surroundings,
+    *,
+    unknown: OnUnknown = OnUnknown.REPEAT,
+    on_cancel: OnCancel = OnCancel.INTERRUPT,
+) -> Iterator[Step]:
+    """A build may be stopped and repeated: it touches nothing but its own new release."""
     for item in actions:
-        title = f"{section.capitalize()}: {item.name}"
-        yield Step(_slug(section, item.name), title, recipe_step.action(item, around))
+        yield Step(
+            _slug(section, item.name),
+            f"{section.capitalize()}: {item.name}",
+            recipe_step.action(item, around),
+            on_cancel=item.on_cancel or on_cancel,
+            on_unknown=recipe_step.on_unknown(item, around, otherwise=unknown),
+        )
+
+
+def _data_actions(
+    section: str, actions: tuple[Action, ...], around: Surroundings
+) -> Iterator[Step]:
+    """What changes data is worse half done than done, and nobody repeats it on a guess."""
+    yield from _actions(section, actions, around, unknown=OnUnknown.ASK, on_cancel=OnCancel.FINISH)
 
 
 def _status(status: str) -> Step:

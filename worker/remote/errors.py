@@ -7,8 +7,14 @@ RemoteError
 ├── AuthFailed          ssh-auth-failed
 ├── ForwardingRefused   forwarding-refused
 ├── RunnerFailed        runner-failed
+├── SourceRefused       source-refused: something that cannot be sent to a host
 ├── ConnectionLost      connection-lost: nobody knows how the step ended
-└── StepTimeout         step-timeout
+├── StepTimeout         step-timeout
+├── StepSilent          step-silent
+├── StepVanished        step-vanished: its process is gone and left no exit code
+├── ProcessesSurvived   process-survived: KILL did not end everything
+├── StaleToken          fenced-out: the host has seen a newer holder of the lock
+└── HostBusy            host-busy, transient: an older holder still works there
 """
 
 from app.domain.problem import CODES
@@ -62,9 +68,33 @@ class RunnerFailed(RemoteError):
     code = "runner-failed"
 
 
+class SourceRefused(RemoteError):
+    code = "source-refused"
+
+
 class ConnectionLost(RemoteError):
     code = "connection-lost"
 
 
 class StepTimeout(RemoteError):
     code = "step-timeout"
+
+
+class StepSilent(RemoteError):
+    code = "step-silent"
+
+
+class StepVanished(RemoteError):
+    code = "step-vanished"
+
+
+class ProcessesSurvived(RemoteError):
+    code = "process-survived"
+
+
+class StaleToken(RemoteError):
+    code = "fenced-out"
+
+
+class HostBusy(RemoteError):
+    code = "host-busy"

@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import asyncssh
-
-from worker.remote import calls, runner
+from worker.remote import calls, endings, runner
 from worker.remote.conversation import (
     Conversation,
     Interrupted,
@@ -16,9 +13,10 @@ from worker.remote.conversation import (
     NotUploaded,
     failed,
     no_session,
+    refuse,
 )
-from worker.remote.errors import ConnectionLost, HostUnreachable, RemoteError, StepTimeout
-from worker.remote.host import Output
+from worker.remote.errors import HostUnreachable, RemoteError, StepSilent, StepTimeout
+from worker.remote.host import Fence, Output
 from worker.remote.link import Link
 from worker.remote.runner import Answer
 from worker.steps.step import Command
@@ -35,7 +33,7 @@ class Patience:
 
 
 class _TimeIsUp(Exception):
-    """The step has run for as long as it may."""
+    """The step has run for as long as it may, or kept silent for as long."""
 
 
 class Following:
@@ -49,12 +47,12 @@ class Following:
         name: str,
         values: Mapping[str, str],
         output: Output,
+        fence: Fence | None,
         patience: Patience,
     ) -> None:
-        self._link = link
-        self._command = command
+        self._link, self._command = link, command
         self._name = runner.step_name(name)
-        self._values = values
+        self._values, self._fence = values, fence
         self._output = output
         self._patience = patience
         self._decoder = runner.Decoder()
@@ -62,11 +60,14 @@ class Following:
         self._started = False
         self._heard = _now()
         self._deadline: float | None = None  # known since the step's first answer
+        self._spoke = 0.0  # when the step last said something
         self._report: bytearray | None = None
         self._exit: int | None = None
 
     async def exit_code(self) -> int:
-        """Raises StepTimeout when it had to be killed, ConnectionLost when nobody knows."""
+        """Raises StepTimeout or StepSilent when it had to be killed, StepVanished when it was
+        killed by others, ConnectionLost when the host stays away.
+        """
         try:
             await self._follow()
         except _TimeIsUp:
@@ -84,7 +85,7 @@ class Following:
                 if missing:
                     await calls.upload(self._link)
                     missing = False
-                await self._converse(await self._link.connection())
+                await self._converse()
             except (Interrupted, NotUploaded, HostUnreachable) as error:
                 losses += 1
                 missing = missing or isinstance(error, NotUploaded)
@@ -93,17 +94,16 @@ class Following:
                 self._give_up(losses, error)
                 await asyncio.sleep(min(0.1 * (losses - 1), 1.0))
 
-    async def _converse(self, connection: asyncssh.SSHClientConnection) -> None:
+    async def _converse(self) -> None:
         """One channel: until the step's end, or until the channel breaks."""
         mark = runner.new_mark()
         if self._started:
-            words = ["attach", self._name, str(self._offset)]
-            stdin = f"{mark}\n".encode()
+            words = f"attach {self._name} {self._offset}"
+            stdin = f"{runner.head(mark, self._fence)}.\n".encode()
         else:
-            words = ["run", self._name]
-            stdin = runner.encode(mark, self._command, self._values)
-        line = runner.command_line(self._link.address, *words)
-        async with Conversation(connection, line, stdin, mark=mark, stay=True) as conversation:
+            words = f"run {self._name}"
+            stdin = runner.encode(mark, self._command, self._values, self._fence)
+        async with Conversation(self._link, words, stdin, mark=mark) as conversation:
             answered = False
             while pieces := await self._read(conversation, answered=answered):
                 answered = True
@@ -117,7 +117,7 @@ class Following:
                 raise Interrupted("the channel closed before the step's end")
 
     async def _read(self, conversation: Conversation, *, answered: bool) -> list[Answer | bytes]:
-        until = self._deadline if answered else _now() + self._patience.answer
+        until = self._until() if answered else _now() + self._patience.answer
         try:
             async with asyncio.timeout_at(until):
                 return await conversation.read()
@@ -126,17 +126,26 @@ class Following:
                 raise _TimeIsUp from None
             raise Interrupted("the runner does not answer") from None
 
-    async def _kill(self) -> StepTimeout:
+    def _until(self) -> float | None:
+        if self._deadline is None or self._command.silence is None:
+            return self._deadline
+        return min(self._deadline, self._spoke + self._command.silence)
+
+    async def _kill(self) -> StepTimeout | StepSilent:
         """End the step and show its last words; the error says whether anything is left of it."""
+        silent = self._deadline is None or _now() < self._deadline
+        survivors = ""
         try:
-            survivors = await calls.kill(self._link, self._name)
+            await calls.kill(self._link, self._name, self._fence)
         except RemoteError as error:
-            survivors = f"unknown ({error.detail})"
-        self._deadline = _now() + self._patience.last_words
+            survivors = error.detail
+        self._deadline = self._spoke = _now() + self._patience.last_words
         with contextlib.suppress(_TimeIsUp, RemoteError):
             await self._follow()
         await self._show(b"", final=True)
-        return self._timed_out(survivors)
+        return endings.overdue(
+            self._link.address, self._name, self._command, silent=silent, survivors=survivors
+        )
 
     async def _take(self, piece: Answer | bytes) -> None:
         self._heard = _now()
@@ -147,20 +156,33 @@ class Following:
         else:
             self._offset += len(piece)
             await self._show(piece)
+            self._spoke = _now()
 
     def _obey(self, answer: Answer) -> None:
         match answer.word:
             case "STARTED" | "RUNNING" | "DONE":
-                self._started = True
-                if self._deadline is None:
-                    age = max(0.0, float(answer.rest or 0))
-                    self._deadline = _now() + max(0.0, self._command.timeout - age)
+                self._begin(answer.rest)
             case "EXIT":
                 self._exit = int(answer.rest)
             case "FAILED":
                 self._report = bytearray()
             case "LOST" | "MISSING":
-                raise self._vanished(answer)
+                raise endings.vanished(
+                    self._link.address,
+                    self._name,
+                    missing=answer.word == "MISSING",
+                    why=answer.rest,
+                )
+            case _:
+                refuse(self._link.address, answer)
+
+    def _begin(self, rest: str) -> None:
+        """Takes the step's age, and for how long it has been silent, both in seconds."""
+        age, silent = [max(0.0, float(number)) for number in [*rest.split(), "0", "0"][:2]]
+        self._started = True
+        self._spoke = _now() - min(age, silent)
+        if self._deadline is None:
+            self._deadline = _now() + max(0.0, self._command.timeout - age)
 
     async def _show(self, data: bytes, *, final: bool = False) -> None:
         text = self._decoder.feed(data, final=final)
@@ -174,40 +196,9 @@ class Following:
             return
         if full and not self._started:
             raise no_session(self._link.address) from error
-        raise ConnectionLost(
-            f"The connection to host {self._link.address} was lost while step {self._name} ran, "
-            f"{losses} times, the last answer came {away:.0f} s ago: {error}. How the step ended "
-            "is unknown.",
-            hint=self._look("when the host is back, look at the step's log and exit code"),
+        raise endings.lost(
+            self._link.address, self._name, losses=losses, away=away, why=str(error)
         ) from error
-
-    def _vanished(self, answer: Answer) -> ConnectionLost:
-        what = "its folder is gone" if answer.word == "MISSING" else "its process is gone"
-        return ConnectionLost(
-            f"Step {self._name} on host {self._link.address} ended without an exit code: {what}. "
-            f"The host was restarted, or somebody killed it. {answer.rest}".strip(),
-            hint=self._look("look at what it left"),
-        )
-
-    def _timed_out(self, survivors: str) -> StepTimeout:
-        limit = f"{self._command.timeout:g}"
-        detail = f"Step {self._name} on host {self._link.address} ran longer than {limit} s. "
-        if not survivors:
-            return StepTimeout(
-                detail + "It was killed, with everything it had started.",
-                hint="Read its output to see where it stood; give it a longer `timeout` in the "
-                "recipe if it only needs more time.",
-            )
-        return StepTimeout(
-            detail + f"It could not be killed; left are the processes {survivors}.",
-            hint=f"End them on the host: sudo kill -9 {survivors}",
-        )
-
-    def _look(self, why: str) -> str:
-        address = self._link.address
-        folder = posixpath.join(address.base_dir, "steps", self._name)
-        ssh = f"ssh -p {address.port} {address.user}@{address.host}"
-        return f"To see more ({why}): {ssh} 'tail -n 20 {folder}/log; cat {folder}/rc'"
 
 
 def _now() -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from worker.steps.step import Command
@@ -42,6 +43,24 @@ class HttpAnswer:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What a folder or file consisted of, and what of it the host did not have yet."""
+
+    files: int
+    sent_files: int
+    sent_bytes: int
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The locks a step works under: the host refuses a token lower than one it has seen."""
+
+    tokens: Mapping[str, int]  # by name of the lock
+    job: str
+    note: str  # who works there, for whoever finds the host busy
+
+
 class Host(Protocol):
     """Steps and probes on one host; every method may raise a `RemoteError`."""
 
@@ -49,12 +68,20 @@ class Host(Protocol):
     def name(self) -> str: ...
 
     async def run(
-        self, command: Command, *, name: str, secrets: Mapping[str, str], output: Output
+        self,
+        command: Command,
+        *,
+        name: str,
+        secrets: Mapping[str, str],
+        output: Output,
+        fence: Fence | None = None,
     ) -> int:
         """Run the command once under this name, or follow it when it already runs; its exit code.
 
-        It goes on when the connection breaks or this call is cancelled. After
-        `command.timeout` seconds it is killed and `StepTimeout` raised.
+        It goes on when the connection breaks or this call is cancelled. After `command.timeout`
+        seconds, or `command.silence` without output, it is killed: StepTimeout, StepSilent. Raises
+        StepVanished when its process is gone without an exit code; and before it is started
+        StaleToken, and HostBusy when another job's processes hold a lock.
         """
         ...
 
@@ -66,6 +93,40 @@ class Host(Protocol):
         """Whether something on the host accepts connections to 127.0.0.1:port."""
         ...
 
-    async def clean(self, name: str) -> None:
-        """Forget a step that has ended: its folder on the host is removed."""
+    async def send(self, source: Path, to: str) -> Sent:
+        """Put a folder with its files, or one file, below the base folder; only what is missing.
+
+        Other files that stand there stay. Each appears whole or not at all; when this is
+        interrupted, the old ones stay until somebody sends again.
+        """
+        ...
+
+    async def kill(self, name: str, fence: Fence | None = None) -> None:
+        """End a step with everything it started; ProcessesSurvived when that fails.
+
+        Whoever follows it gets its exit code, or 137. Nobody can start it before it is cleaned.
+        """
+        ...
+
+    async def reap(self, job: str, fence: Fence | None = None) -> None:
+        """End every process of every step of the job; ProcessesSurvived when one is left.
+
+        Also those that hold a lock which the job was the last to take. Services live on. A process
+        escapes that left its session, emptied its environment, lost its parent and closed what it
+        had inherited.
+        """
+        ...
+
+    async def clean(self, *names: str) -> None:
+        """Forget steps that have ended: their folders on the host are removed.
+
+        What is left of one that vanished is ended first.
+        """
+        ...
+
+    async def tidy(self, days: int) -> None:
+        """Remove folders of steps that ended so many days ago, and runners that nobody needs.
+
+        At least one day; at most 500 folders at a time.
+        """
         ...

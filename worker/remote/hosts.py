@@ -1,47 +1,53 @@
-"""The pool: one connection for each address, shared by everything that works there."""
+"""The pool: one connection for each address, shared by all jobs of a worker."""
 
-import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 import asyncssh
 
 from worker.remote import host_key, ssh
+from worker.remote.gate import Gate
 from worker.remote.host import Address, Host, HostKey
 from worker.remote.link import Link
 from worker.remote.ssh_host import SshHost
 
-#: Cold connects at a time: sshd drops unfinished logins at random from the tenth on.
-_COLD_CONNECTS = 8
+#: The fingerprints of the identities that a connection may be opened with, the newest first.
+_Keys = tuple[str, ...]
 
 
-class Hosts:
-    """Hands out hosts; they connect at first use."""
+class Pool:
+    """Lives as long as the worker.
 
-    def __init__(self, identities: Sequence[str]) -> None:
+    A link stands for an address with its pinned key and for a set of identities: whoever comes
+    with another pin or other identities gets another connection, and the older one is closed
+    when it has been idle for a while.
+    """
+
+    def __init__(self) -> None:
+        # A link is kept by those who use it, and by the timer of its open connection.
+        self._links: WeakValueDictionary[tuple[Address, _Keys], Link] = WeakValueDictionary()
+        self._gate = Gate()
+
+    def hosts(self, identities: Sequence[str]) -> "Hosts":
         """`identities` are private keys in OpenSSH's text form, the newest first."""
-        self._identities = [asyncssh.import_private_key(text) for text in identities]
-        self._links: dict[Address, Link] = {}
-        self._gate = asyncio.Semaphore(_COLD_CONNECTS)
+        return Hosts(self, [asyncssh.import_private_key(text) for text in identities])
 
-    def host(self, address: Address) -> Host:
-        return SshHost(self._link(address))
-
-    async def read_host_key(self, address: Address) -> HostKey:
-        """The key the host shows, without a login; nothing is trusted by it yet."""
-        tunnel = await self._link(address).tunnel()
-        try:
-            return await host_key.fetch(address, tunnel)
-        except (OSError, asyncssh.Error) as error:
-            raise ssh.unreachable(address, error) from error
+    def link(self, address: Address, identities: list[asyncssh.SSHKey]) -> Link:
+        place = address, tuple(key.get_fingerprint() for key in identities)
+        link = self._links.get(place)
+        if link is None:
+            jump = self.link(address.jump, identities) if address.jump else None
+            link = Link(address, identities, jump=jump, gate=self._gate)
+            self._links[place] = link
+        return link
 
     async def aclose(self) -> None:
         """Close every connection; steps go on."""
         # Those behind a jump host were made last, and go first.
-        for link in reversed(self._links.values()):
+        for link in reversed(list(self._links.values())):
             await link.aclose()
-        self._links.clear()
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,8 +60,22 @@ class Hosts:
     ) -> None:
         await self.aclose()
 
-    def _link(self, address: Address) -> Link:
-        if address not in self._links:
-            jump = self._link(address.jump) if address.jump else None
-            self._links[address] = Link(address, self._identities, jump=jump, gate=self._gate)
-        return self._links[address]
+
+class Hosts:
+    """What one job sees of the pool: hosts, reached with the identities of its time."""
+
+    def __init__(self, pool: Pool, identities: list[asyncssh.SSHKey]) -> None:
+        self._pool = pool
+        self._identities = identities
+
+    def host(self, address: Address) -> Host:
+        """It is connected to at first use."""
+        return SshHost(self._pool.link(address, self._identities))
+
+    async def read_host_key(self, address: Address) -> HostKey:
+        """The key the host shows, without a login; nothing is trusted by it yet."""
+        tunnel = await self._pool.link(address, self._identities).tunnel()
+        try:
+            return await host_key.fetch(address, tunnel)
+        except (OSError, asyncssh.Error) as error:
+            raise ssh.unreachable(address, error) from error

@@ -1,56 +1,116 @@
-"""The one connection to an address: made when it is needed, made anew when it was lost."""
+"""The one connection to an address: made at first use and after a loss, closed when idle."""
 
 import asyncio
 import random
+from weakref import WeakSet
 
 import asyncssh
 
 from worker.remote import ssh
+from worker.remote.channels import Channels
 from worker.remote.errors import HostUnreachable, RemoteError
+from worker.remote.gate import Gate
 from worker.remote.host import Address
+from worker.remote.lines import Lines
 
 #: Seconds before the second, third and fourth attempt, give or take a half.
 PAUSES = (0.5, 1.5, 4.0)
+#: A connection that nobody uses is closed after so many seconds.
+IDLE = 60.0
+#: After so many seconds of silence the host is asked whether it lives, and has so many for the
+#: answer: a peer that vanished in between must not cost the next job 15 seconds.
+SILENCE = 5.0
+ANSWER = 3.0
 #: OpenSSH allows ten sessions on a connection; two stay free to end the others.
 _CHANNELS = 8
 _SPARE = 2
 
 
 class Link:
+    """Shared by the jobs of a worker; its timer keeps it in the pool while it is connected."""
+
     def __init__(
         self,
         address: Address,
         identities: list[asyncssh.SSHKey],
         *,
         jump: "Link | None",
-        gate: asyncio.Semaphore,
+        gate: Gate,
     ) -> None:
         self.address = address
         #: For steps and probes, which may take long.
-        self.channels = asyncio.Semaphore(_CHANNELS)
+        self.channels = Channels(_CHANNELS)
         #: For short calls about them.
-        self.spare = asyncio.Semaphore(_SPARE)
+        self.spare = Channels(_SPARE)
         self._identities = identities
         self._jump = jump
         self._gate = gate
         self._lock = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
+        self._lines: Lines | None = None
+        self._through: WeakSet[Link] = WeakSet()  # whoever jumps over this host
+        self._heard = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The living connection; failures that may pass are tried again a few times."""
-        async with self._lock:
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await self._connect()
-            return self._connection
+        return (await self._open())[0]
+
+    async def lines(self) -> Lines:
+        return (await self._open())[1]
+
+    def heard(self) -> None:
+        """The host said something, or is about to be asked."""
+        self._heard = asyncio.get_running_loop().time()
 
     async def tunnel(self) -> asyncssh.SSHClientConnection | None:
         """The connection to the jump host, when there is one."""
-        return await self._jump.connection() if self._jump else None
+        if self._jump is None:
+            return None
+        self._jump._through.add(self)  # noqa: SLF001 - of this class
+        return await self._jump.connection()
 
     async def aclose(self) -> None:
         if self._connection is not None:
             self._connection.close()
             await self._connection.wait_closed()
+
+    async def _open(self) -> tuple[asyncssh.SSHClientConnection, Lines]:
+        async with self._lock:
+            if self._connection is not None and self._lines is not None and self.is_open:
+                if self._silence() < SILENCE or await self._lines.answer_within(ANSWER):
+                    self.heard()
+                    return self._connection, self._lines
+                # Closing it in good manners would wait for the very peer that is silent.
+                self._connection.abort()
+            self._connection = await self._connect()
+            self._lines = Lines(self._connection, self.address)
+            self.heard()
+            self._watch(self._connection, IDLE)
+            return self._connection, self._lines
+
+    def _watch(self, connection: asyncssh.SSHClientConnection, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._close_when_idle, connection)
+
+    def _close_when_idle(self, connection: asyncssh.SSHClientConnection) -> None:
+        if connection.is_closed():
+            return
+        if self._is_used():
+            self._watch(connection, IDLE)
+        elif (left := IDLE - self._silence()) > 0:
+            self._watch(connection, left)
+        else:
+            connection.close()
+
+    def _is_used(self) -> bool:
+        through = any(link.is_open for link in self._through)
+        return bool(self.channels.used or self.spare.used or through or self._lock.locked())
+
+    def _silence(self) -> float:
+        return asyncio.get_running_loop().time() - self._heard
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         for pause in PAUSES:
@@ -70,5 +130,5 @@ class Link:
 
     async def _attempt(self) -> asyncssh.SSHClientConnection:
         tunnel = await self.tunnel()
-        async with self._gate:
+        async with self._gate.passing(self.address):
             return await ssh.connect(self.address, self._identities, tunnel)

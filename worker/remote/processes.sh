@@ -1,28 +1,17 @@
 #!/bin/sh
 # The runner's hands on processes: who lives, who belongs to what, and how they are ended.
 # Shipped in one file with runner.sh, which is the place to begin reading.
-# shellcheck disable=SC2034 # what is set here is used there
-
-read -r ll_boot_now </proc/sys/kernel/random/boot_id || ll_boot_now=unknown
-
-# PID: its state, parent, group and start time; fails when there is no such process.
-ll_look() {
-  ll_stat=
-  { IFS= read -r ll_stat <"/proc/$1/stat"; } 2>/dev/null
-  [ -n "$ll_stat" ] || return 1
-  # shellcheck disable=SC2086 # the fields after the program's name are numbers
-  set -- ${ll_stat##*) }
-  ll_state=$1 ll_parent=$2 ll_group=$3 ll_start=${20}
-}
+# shellcheck disable=SC2034,SC2154 # what is set here is used there, and the reverse
 
 # PIDFILE: names this process, so that a later one with the same number is not taken for it.
 ll_sign() {
-  ll_look $$ && printf '%s %s %s\n' $$ "$ll_start" "$ll_boot_now" >"$1"
+  ll_look $$ && printf '%s\n' "$$ $ll_start $ll_boot_now ${ll_self##*/}" >"$1"
 }
 
+# PIDFILE: also the file of the runner that signed it, where it was written by one that says so.
 ll_read_pid() {
-  ll_pid='' ll_born='' ll_boot=''
-  { read -r ll_pid ll_born ll_boot <"$1"; } 2>/dev/null
+  ll_pid='' ll_born='' ll_boot='' ll_starter=''
+  { read -r ll_pid ll_born ll_boot ll_starter <"$1"; } 2>/dev/null
   [ -n "$ll_pid" ]
 }
 
@@ -32,99 +21,148 @@ ll_alive() {
     [ "$ll_start" = "$ll_born" ] && [ "$ll_state" != Z ]
 }
 
-# PIDFILE: sets ll_leader to the process group it stands for, or to nothing.
-ll_find_group() {
-  ll_leader=
+# PIDFILE: adds the session that it stands for, which may outlive its leader.
+ll_add_session() {
   ll_read_pid "$1" && [ "$ll_boot" = "$ll_boot_now" ] || return 0
   if ll_look "$ll_pid"; then
     [ "$ll_start" = "$ll_born" ] && [ "$ll_group" = "$ll_pid" ] || return 0
   fi
-  ll_leader=$ll_pid
+  ll_sessions="$ll_sessions $ll_pid"
 }
 
-ll_list_group() {
-  [ -n "$ll_leader" ] || return 0
-  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^\([0-9]*\) (.*) /\1 /' |
-    while read -r ll_p ll_how _ ll_its_group ll_session _; do
-      case $ll_how in Z | X) continue ;; esac
-      if [ "$ll_its_group" = "$ll_leader" ] || [ "$ll_session" = "$ll_leader" ]; then
-        echo "$ll_p"
-      fi
-    done
-}
+# Text as a regular expression that matches only it.
+ll_quote() { printf '%s' "$1" | sed 's/[].[*^$\\]/\\&/g'; }
 
-# NAME=VALUE: processes that were started with it, also those that left the group.
+# PATTERN: processes that were started with a matching variable, a number on each line.
 ll_list_marked() {
-  if printf 'a\000' | grep -qzxF a 2>/dev/null; then
-    grep -lzxF -e "$1" /proc/[0-9]*/environ 2>/dev/null
+  if [ -z "${ll_zeros:-}" ]; then
+    ll_zeros=no
+    ! printf 'a\000' | grep -qzx a 2>/dev/null || ll_zeros=yes
+  fi
+  if [ "$ll_zeros" = yes ]; then
+    grep -lz -e "$1" /proc/[0-9]*/environ 2>/dev/null
   else
     for ll_p in /proc/[0-9]*/environ; do
       [ -r "$ll_p" ] || continue
-      { tr '\000' '\n' <"$ll_p" | grep -qxF -e "$1"; } 2>/dev/null && echo "$ll_p"
+      { tr '\000' '\n' <"$ll_p" | grep -q -e "$1"; } 2>/dev/null && echo "$ll_p"
     done
-  fi | while IFS=/ read -r _ _ ll_p _; do
-    ll_look "$ll_p" && [ "$ll_state" != Z ] && echo "$ll_p"
+  fi | sed 's|^/proc/||; s|/.*||'
+}
+
+# Processes that hold a lock which the job ll_job took last, but belong to no other step.
+ll_list_holders() {
+  for ll_info in "$ll_base"/locks/*.info; do
+    { read -r ll_holder _ <"$ll_info"; } 2>/dev/null
+    [ "$ll_holder" != "$ll_job" ] || printf '%s\n' "${ll_info%.info}.lock" "${ll_info%.info}.more"
+  done | {
+    IFS= read -r ll_line || return 0
+    { printf '%s\n' "$ll_line"; cat; echo; LC_ALL=C ls -l /proc/[0-9]*/fd 2>/dev/null; } | awk '
+      !listing { if ($0 == "") listing = 1; else locks[$0] = 1; next }
+      /^\/proc\/[0-9]+\/fd:$/ { split($0, path, "/"); next }
+      { at = index($0, " -> "); if (at && substr($0, at + 4) in locks) print path[3] }'
+  } | sort -u | while read -r ll_p; do
+    grep -qz '^LIFTLOCK_STEP_DIR=' "/proc/$ll_p/environ" 2>/dev/null || echo "$ll_p"
   done
 }
 
-# MARK: what still lives of a group and of those who carry the mark, each once, on one line.
-ll_list_left() { { ll_list_group; ll_list_marked "$1"; } | sort -un | tr '\n' ' '; }
+# Sets ll_left to what still lives of the sessions, of those who carry the mark, and of what
+# descends from either; and remembers the sessions that they began, for when their parents are gone.
+ll_find_left() {
+  ll_found=$({
+    ll_list_marked "$ll_pattern" | sed 's/^/M /'
+    [ -z "${ll_job:-}" ] || ll_list_holders | sed 's/^/M /'
+    # What a step launched is a process of its own, although the step may be its parent still.
+    case $ll_pattern in
+      *LIFTLOCK_SERVICE*) ;;
+      *) ll_list_marked '^LIFTLOCK_SERVICE=' | sed 's/^/S /' ;;
+    esac
+    cat /proc/[0-9]*/stat 2>/dev/null
+  } | awk -v sessions="$ll_sessions" -v self=$$ '
+    BEGIN { count = split(sessions, list, " "); for (i = 1; i <= count; i++) known[list[i]] = 1 }
+    $1 == "M" && NF == 2 { marked[$2] = 1; next }
+    $1 == "S" && NF == 2 { spared[$2] = 1; next }
+    {
+      # The name of a program may contain anything, also a newline, but not twenty numbers.
+      line = text = text $0
+      sub(/.*\) /, "", line)
+      if (split(line, field, " ") < 20 && length(text) < 2000) next
+      pid = text; sub(/ .*/, "", pid); text = ""
+      if (field[1] ~ /[ZX]/ || pid == self || pid in spared) next
+      parent[pid] = field[2]; group[pid] = field[3]; session[pid] = field[4]
+    }
+    END {
+      do {
+        more = 0
+        for (pid in parent) {
+          if (pid in hit) continue
+          if (!(pid in marked || parent[pid] in hit || group[pid] in known || session[pid] in known))
+            continue
+          hit[pid] = more = 1
+          if (group[pid] == pid || session[pid] == pid) known[pid] = 1
+        }
+      } while (more)
+      for (pid in hit) print pid
+      for (pid in known) print "s" pid
+    }' | sort)
+  ll_left='' ll_sessions=''
+  for ll_p in $ll_found; do
+    case $ll_p in
+      s*) ll_sessions="$ll_sessions ${ll_p#s}" ;;
+      *) ll_left="$ll_left $ll_p" ;;
+    esac
+  done
+  ll_left=${ll_left# }
+}
 
-# SIGNAL MARK
+# SIGNAL, to all that are left; some programs take a second TERM for impatience.
 ll_signal() {
-  [ -z "$ll_leader" ] || kill -s "$1" -- "-$ll_leader" 2>/dev/null
-  for ll_p in $(ll_list_marked "$2"); do
-    # Members of the group had theirs: some programs take a second TERM for impatience.
-    if ll_look "$ll_p" && { [ -z "$ll_leader" ] || [ "$ll_group" != "$ll_leader" ]; }; then
-      kill -s "$1" "$ll_p" 2>/dev/null
-    fi
-  done
+  # shellcheck disable=SC2086 # numbers
+  kill -s "$1" $ll_left 2>/dev/null
 }
 
-# PIDFILE MARK SECONDS: TERM, then KILL; sets ll_left to those who outlived both.
+# SECONDS: of what is named by ll_sessions, ll_pattern and, with its locks, ll_job: TERM, then KILL;
+# ll_left are those who outlived both.
 ll_end() {
-  ll_find_group "$1"
-  ll_signal TERM "$2"
-  ll_await_end "$2" "$3" && return 0
-  ll_until=$(($(date +%s) + 3))
-  while ll_signal KILL "$2"; ! ll_await_end "$2" 0; do
-    [ "$(date +%s)" -lt "$ll_until" ] || return 1
+  ll_find_left
+  [ -n "$ll_left" ] || return 0
+  ll_signal TERM
+  ll_await_end "$1" && return
+  ll_clock
+  ll_until=$((ll_now + 3))
+  while ll_find_left; [ -n "$ll_left" ]; do
+    ll_clock
+    [ "$ll_now" -le "$ll_until" ] || return 1
+    ll_freeze
+    ll_signal KILL
+    ll_nap
   done
 }
 
-# MARK SECONDS
+# Who is stopped starts no others in the meantime.
+ll_freeze() {
+  ll_stopped=
+  while [ "$ll_left" != "$ll_stopped" ] && [ "$ll_now" -le "$ll_until" ]; do
+    ll_signal STOP
+    ll_stopped=$ll_left
+    ll_find_left
+    ll_clock
+  done
+}
+
+# SECONDS
 ll_await_end() {
-  ll_deadline=$(($(date +%s) + $2 + 1))
+  ll_clock
+  ll_until=$((ll_now + $1 + 1))
   ll_naps=
-  while ll_left=$(ll_list_left "$1"); [ -n "$ll_left" ]; do
-    [ "$(date +%s)" -lt "$ll_deadline" ] || return 1
+  while ll_find_left; [ -n "$ll_left" ]; do
+    ll_clock
+    [ "$ll_now" -lt "$ll_until" ] || return 1
     ll_nap
   done
 }
 
-# Sleeps a little longer each time; ll_naps is emptied to begin anew.
-ll_nap() {
-  [ -n "${ll_naps:-}" ] || ll_naps='0.005 0.005 0.01 0.01 0.02 0.02 0.04 0.04 0.1 0.1 0.2'
-  sleep "${ll_naps%% *}" 2>/dev/null || sleep 1
-  ll_naps=${ll_naps#* }
-}
-
-# OUTPUT COMMAND...: becomes it, in a session of its own; called in a subshell with the marks, for
-# this process's other children must not carry them: a kill would hit them. Without setsid the
-# kill goes by the marks alone.
-ll_detach() {
-  ll_out=$1
-  shift
-  command -v setsid >/dev/null && exec setsid "$@" </dev/null >>"$ll_out" 2>&1
-  exec nohup "$@" </dev/null >>"$ll_out" 2>&1
-}
-
-# PIDFILE TROUBLE: until the started process has signed, which may take about 20 s.
-ll_await_pid() {
-  ll_naps='' ll_n=0
-  until ll_read_pid "$1"; do
-    [ "$ll_n" -lt 110 ] || ll_fail "$1" "nothing was started: $(tail -n 3 "$2" 2>/dev/null)"
-    ll_n=$((ll_n + 1))
-    ll_nap
-  done
+# Seconds since the host's start, which nobody sets back.
+ll_clock() {
+  read -r ll_now _ </proc/uptime
+  ll_now=${ll_now%.*}
 }

@@ -9,14 +9,31 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from urllib.parse import quote
 
-from worker.remote.host import Address
+from app.domain.spellings import without_controls
+from worker.remote.host import Address, Fence
 from worker.steps.step import Command
 
+#: One script on the host. A step's own process reads it up to the end of `step.sh`.
+PARTS = (
+    "fence.sh",
+    "step.sh",
+    "processes.sh",
+    "follow.sh",
+    "ending.sh",
+    "receive.sh",
+    "services.sh",
+    "runner.sh",
+)
+#: A shell opens files under numbers of one digit, and the runner needs some itself.
+MOST_LOCKS = 6
 #: The longest `NAME=value` that Linux passes to a program (MAX_ARG_STRLEN).
 VALUE_LIMIT = 128 * 1024 - 1
-#: Exit code of the command line below when the host has no such script yet.
+#: Exit code of the command lines below when the host has no such script yet.
 NOT_UPLOADED = 96
+#: The answer behind each call on a channel that waits for the next one, with the exit code.
+END = "END"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _STEP_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
@@ -26,15 +43,30 @@ _NOISE_LIMIT = 4096
 
 def _read_text() -> str:
     room = resources.files("worker.remote")
-    return "".join((room / part).read_text("ascii") for part in ("processes.sh", "runner.sh"))
+    return "".join((room / part).read_text("ascii") for part in PARTS)
 
 
 TEXT = _read_text()
 FILE = f"runner-{hashlib.sha256(TEXT.encode()).hexdigest()[:12]}.sh"
 
 
+def listen_line(address: Address) -> str:
+    """For the login shell, whichever it is: waits for calls; the runner's file is missing: 96."""
+    start = (
+        f'test -f "$0" || exit {NOT_UPLOADED}; while IFS=" " read -r ll_mark ll_words; do '
+        f'test -f "$0" || exit {NOT_UPLOADED}; [ -z "$ll_words" ] || sh "$0" $ll_words 2>&1; '
+        f'printf "\036%s {END} %s\n" "$ll_mark" "$?"; done'
+    )
+    return _line(address, start, ())
+
+
+def call(mark: str, words: str = "") -> bytes:
+    """The line that calls the runner; what its verb reads from stdin comes behind it."""
+    return f"{mark} {words}\n".encode()
+
+
 def command_line(address: Address, *words: str) -> str:
-    """The line for the login shell, whichever it is; the runner's file is missing: exit 96."""
+    """Runs the runner once, on a channel of its own."""
     start = f'test -f "$0" || exit {NOT_UPLOADED}; exec sh "$0" "$@"'
     return _line(address, start, words)
 
@@ -65,12 +97,25 @@ def step_name(name: str) -> str:
     return name
 
 
-def encode(mark: str, command: Command, values: Mapping[str, str]) -> bytes:
+def head(mark: str, fence: Fence | None) -> str:
+    """The beginning of every call's stdin; a line with a dot ends it."""
+    if fence is None:
+        return f"{mark}\n"
+    if len(fence.tokens) > MOST_LOCKS:
+        raise ValueError(f"more than {MOST_LOCKS} locks: {', '.join(sorted(fence.tokens))}")
+    note = " ".join(without_controls(fence.note).split())
+    locks = [f"L {quote(name, safe='')} {token}\n" for name, token in sorted(fence.tokens.items())]
+    return "".join([f"{mark}\nJ {step_name(fence.job)} {note}\n", *locks])
+
+
+def encode(
+    mark: str, command: Command, values: Mapping[str, str], fence: Fence | None = None
+) -> bytes:
     """The stdin of `run`: each value as its name, its number of lines and the lines themselves."""
     blocks = [_block("E", name, value) for name, value in values.items()]
-    blocks += [_block("P", name, _relative(path)) for name, path in command.paths.items()]
-    blocks += [_block("C", None, _relative(command.cwd)), _block("S", None, command.script)]
-    return "".join([f"{mark}\n", *blocks, ".\n"]).encode()
+    blocks += [_block("P", name, relative(path)) for name, path in command.paths.items()]
+    blocks += [_block("C", None, relative(command.cwd)), _block("S", None, command.script)]
+    return "".join([head(mark, fence), *blocks, ".\n"]).encode()
 
 
 def _block(kind: str, name: str | None, value: str) -> str:
@@ -87,7 +132,8 @@ def _is_free(name: str) -> bool:
     return bool(_VARIABLE.fullmatch(name)) and not name.startswith(("ll_", "LIFTLOCK_"))
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
+    """A path below the base folder; raises ValueError for any other."""
     tidy = posixpath.normpath(path)
     if tidy.startswith(("/", "../")) or tidy == ".." or "\n" in tidy:
         raise ValueError(f"not a path below the base folder: {path!r}")

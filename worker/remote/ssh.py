@@ -24,7 +24,8 @@ _CIPHERS = (
     "aes256-ctr",
     "aes128-ctr",
 )
-
+#: Milliseconds.
+_UNACKNOWLEDGED = 20_000
 
 _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
 
@@ -59,7 +60,7 @@ async def connect(
         )
     client = _Client()
     try:
-        return await asyncssh.connect(
+        connection = await asyncssh.connect(
             address.host,
             address.port,
             tunnel=tunnel or (),
@@ -75,6 +76,15 @@ async def connect(
         raise refused_login(address, identities) from error
     except (OSError, asyncssh.Error) as error:
         raise unreachable(address, error) from error
+    _bound_silence(connection)
+    return connection
+
+
+def _bound_silence(connection: asyncssh.SSHClientConnection) -> None:
+    """Let the kernel too give up on a peer that acknowledges nothing."""
+    sock = connection.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED)
 
 
 def _options(address: Address, identities: list[asyncssh.SSHKey]) -> dict[str, Any]:
@@ -93,7 +103,8 @@ def _options(address: Address, identities: list[asyncssh.SSHKey]) -> dict[str, A
         "connect_timeout": 10,
         "login_timeout": 15,
         "keepalive_interval": 5,
-        "keepalive_count_max": 3,
+        # asyncssh gives up one interval after the last one: silent for 5 s three times.
+        "keepalive_count_max": 2,
     }
 
 

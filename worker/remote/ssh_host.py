@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import asyncssh
 
-from worker.remote import calls, http, ssh
+from worker.remote import calls, http, ssh, transfer
 from worker.remote.following import Following, Patience
-from worker.remote.host import HttpAnswer, Output
+from worker.remote.host import Fence, HttpAnswer, Output, Sent
 from worker.remote.link import Link
 from worker.steps.step import Command
 
@@ -24,7 +25,13 @@ class SshHost:
         return self._link.address.name
 
     async def run(
-        self, command: Command, *, name: str, secrets: Mapping[str, str], output: Output
+        self,
+        command: Command,
+        *,
+        name: str,
+        secrets: Mapping[str, str],
+        output: Output,
+        fence: Fence | None = None,
     ) -> int:
         following = Following(
             self._link,
@@ -32,6 +39,7 @@ class SshHost:
             name=name,
             values={**command.env, **secrets},
             output=output,
+            fence=fence,
             patience=self._patience,
         )
         async with self._link.channels:
@@ -58,8 +66,21 @@ class SshHost:
             writer.close()
             return True
 
-    async def clean(self, name: str) -> None:
-        await calls.clean(self._link, name)
+    async def send(self, source: Path, to: str) -> Sent:
+        async with self._link.channels:
+            return await transfer.send(self._link, source, to)
+
+    async def kill(self, name: str, fence: Fence | None = None) -> None:
+        await calls.kill(self._link, name, fence)
+
+    async def reap(self, job: str, fence: Fence | None = None) -> None:
+        await calls.reap(self._link, job, fence)
+
+    async def clean(self, *names: str) -> None:
+        await calls.clean(self._link, *names)
+
+    async def tidy(self, days: int) -> None:
+        await calls.tidy(self._link, days)
 
     async def _http_get(
         self, connection: asyncssh.SSHClientConnection, port: int, path: str

@@ -1,10 +1,10 @@
 """What a host must offer before anything is built on it; each failure says how to fix it."""
 
 from app.domain.recipe import Recipe
-from app.domain.recipe_parts import PreflightCommand
+from app.domain.recipe_parts import PreflightCommand, PreflightWait
 from worker.steps.recipe_step import Surroundings, any_exit, script
 from worker.steps.site import Site
-from worker.steps.step import Command, Failure
+from worker.steps.step import Command, Failure, Wait
 
 _REACH = """\
 set -eu
@@ -114,6 +114,17 @@ def recipe_command(command: PreflightCommand, around: Surroundings) -> Command:
     return script(
         command.run, around, cwd=around.site.shared_dir, timeout=300, failures=any_exit(failure)
     )
+
+
+def wait_for(awaited: PreflightWait, around: Surroundings) -> Wait:
+    """What the recipe waits for; its script answers with 0 when it is there."""
+    question = script(awaited.command, around, cwd=around.site.shared_dir, timeout=60)
+    failure = Failure(
+        "preflight-failed",
+        f"It did not come in time: {awaited.name}",
+        "Look why it is not there, then repeat the job; or raise `longest` in the recipe.",
+    )
+    return Wait(None, question, awaited.every, awaited.longest, failure)
 
 
 def supervisor(recipe: Recipe, found: str) -> Command:

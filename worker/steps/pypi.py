@@ -13,7 +13,7 @@ export LC_ALL=C PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PROGRESS_BAR=
 command -v python3 >/dev/null 2>&1 || { echo "there is no python3 on this host" >&2; exit 41; }
 case $PACKAGE in
   '' | [!A-Za-z0-9]* | *[!][A-Za-z0-9._,-]*)
-    echo "'$PACKAGE' is not the name of a package" >&2; exit 43 ;;
+    echo "'$PACKAGE' is not the name of a package" >&2; exit 46 ;;
 esac
 case $REVISION in
   '' | [!A-Za-z0-9]* | *[!A-Za-z0-9.+!_-]*)
@@ -31,7 +31,7 @@ if [ "$(tail -n 1 "$said")" = "pip failed" ]; then
   if grep -q -e 'Retrying (' -e 'Failed to establish a new connection' -e 'Connection refused' \\
     "$said"; then exit 43; fi
   if grep -q 'from versions: none' "$said"; then
-    echo "the index has no package $PACKAGE that runs on this Python" >&2; exit 43; fi
+    echo "the index has no package $PACKAGE that runs on this Python" >&2; exit 46; fi
   if grep -q 'No matching distribution found' "$said"; then exit 42; fi
   exit 1
 fi
@@ -69,8 +69,14 @@ def install(site: Site, package: str) -> Command:
             ),
             43: Failure(
                 "repository-unreachable",
-                f"The package index does not offer {package}",
+                "The package index does not answer",
                 f"Try on the host: python3 -m pip download --no-deps {shlex.quote(package)}",
+            ),
+            # Unlike an index that is away, a name that is wrong does not pass by itself.
+            46: Failure(
+                "revision-not-found",
+                f"The package index does not offer {package}",
+                f"Look for its name: pip index versions {shlex.quote(package)}",
             ),
             45: Failure(
                 "tool-missing",

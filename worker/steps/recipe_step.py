@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.domain.recipe_parts import Action
+from app.domain.recipe_parts import Action, Question
 from worker.steps.site import Site
-from worker.steps.step import Command, Failure
+from worker.steps.step import Command, Failure, OnUnknown
 
 #: A failing line fails the step, and a misspelled variable too.
 STRICT = "set -eu\n"
@@ -54,6 +54,7 @@ def script(
     *,
     timeout: float,
     cwd: str | None = None,
+    silence: float | None = None,
     failures: Mapping[int, Failure] | None = None,
 ) -> Command:
     """One script of the recipe, run in the release unless told otherwise."""
@@ -64,12 +65,20 @@ def script(
         secrets=around.secrets,
         cwd=cwd or around.site.release_dir,
         timeout=timeout,
+        silence=silence,
         failures=failures or {},
     )
 
 
 def action(item: Action, around: Surroundings) -> Command:
-    return script(item.run, around, timeout=item.timeout)
+    return script(item.run, around, timeout=item.timeout, silence=item.silence)
+
+
+def on_unknown(item: Action, around: Surroundings, *, otherwise: OnUnknown) -> OnUnknown | Command:
+    """What to do when nobody knows how the action ended; a question is asked on the host."""
+    if isinstance(item.unknown, Question):
+        return script(item.unknown.probe, around, timeout=600)
+    return item.unknown or otherwise
 
 
 def fits(question: str, around: Surroundings, participant: str) -> Command:

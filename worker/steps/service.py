@@ -49,6 +49,13 @@ fi
 echo "$CURRENT -> releases/$RELEASE"
 """
 
+_NOT_CURRENT = """\
+if [ "$(readlink "$CURRENT" 2>/dev/null)" = "releases/$RELEASE" ]; then
+  rm -f "$CURRENT"
+  echo "$CURRENT pointed at the release and is removed"
+fi
+"""
+
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -194,6 +201,16 @@ def link_current(site: Site) -> Command:
         _CURRENT,
         env={"RELEASE": site.release},
         paths={"CURRENT": site.current, "RELEASE_DIR": site.release_dir},
+        timeout=60,
+    )
+
+
+def unlink_current(site: Site) -> Command:
+    """No site is current any more, if that was this release."""
+    return Command(
+        _NOT_CURRENT,
+        env={"RELEASE": site.release},
+        paths={"CURRENT": site.current},
         timeout=60,
     )
 

@@ -2,8 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
 from pydantic import JsonValue
+
+from app.domain.step import OnCancel, OnUnknown
+
+__all__ = [
+    "Action",
+    "Command",
+    "Failure",
+    "Note",
+    "OnCancel",
+    "OnUnknown",
+    "PortFree",
+    "Probe",
+    "ReadHostKey",
+    "Step",
+    "Upload",
+    "Wait",
+]
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,7 @@ class Command:
     secrets: tuple[str, ...] = ()  # names whose values the engine adds to the environment
     cwd: str = "."  # relative to the base folder; created when missing
     timeout: float = 600.0  # seconds; then the whole remote process group is killed
+    silence: float | None = None  # seconds without output, after which it is killed as well
     reports: tuple[str, ...] = ()  # facts read from output lines `name=value`
     failures: Mapping[int, Failure] = field(default_factory=dict)  # by exit code
 
@@ -34,6 +54,14 @@ class Command:
         taken = {*self.env, *self.paths}
         secrets = tuple(name for name in self.secrets if name not in taken)
         object.__setattr__(self, "secrets", secrets)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A folder or file of the worker's machine, put below the host's base folder."""
+
+    source: Path
+    to: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +100,18 @@ class Note:
     data: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-Action = Command | Probe | PortFree | ReadHostKey | Note
+@dataclass(frozen=True)
+class Wait:
+    """Something that must become true; while it is waited for, no worker has the job."""
+
+    until: datetime | None  # not before this time
+    probe: Command | None  # exit code 0: it is true now
+    every: float  # seconds between two looks
+    longest: float  # seconds from the first look; then it fails
+    on_failure: Failure
+
+
+Action = Command | Upload | Probe | PortFree | ReadHostKey | Note | Wait
 
 
 @dataclass(frozen=True)
@@ -82,4 +121,9 @@ class Step:
     name: str
     title: str
     action: Action
-    undo: Action | None = None
+    undo: Command | None = None
+    on_cancel: OnCancel = OnCancel.INTERRUPT
+    #: A command is a question to the host: exit code 0 says done, 1 not done, others ask a person.
+    on_unknown: OnUnknown | Command = OnUnknown.REPEAT
+    #: Whether it is done again when the job comes back from waiting, as a look at the host is.
+    again: bool = False

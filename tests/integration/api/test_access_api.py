@@ -15,7 +15,7 @@ ID = "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"
 
 
 def routes():
-    app = create_app(None, None, None)
+    app = create_app(None, None, None, None)
     return [route for route in app.routes if isinstance(route, Route)]
 
 

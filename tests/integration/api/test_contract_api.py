@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
+from app.gateways.wakeups import Wakeups
 from app.main import create_app
 from app.store.database import Database
 from tests.integration.api.conftest import HOST, INSTANCE, RECIPE
@@ -41,7 +42,7 @@ BOUNDED = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-DOCUMENT = create_app(None, None, None).openapi()
+DOCUMENT = create_app(None, None, None, None).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 #: What the fields of bodies can name.
 NAMES = {"instance": "shop", "host": "alpha", "recipe": "plain"}
@@ -60,7 +61,7 @@ def api(postgres_server, template_database, redis_server):
     name = f"{postgres_server.prefix}_{secrets.token_hex(6)}"
     url = postgres_server.create(name, template=template_database)
     db, queue = Database(url, pool_size=4), JobQueue.connect(redis_server)
-    app = create_app(db, queue, Vault(bytes(32)))
+    app = create_app(db, queue, Vault(bytes(32)), Wakeups.connect(redis_server))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -88,6 +89,8 @@ def known(api):
     make("/v1/recipes", {"source": RECIPE})
     host, instance = make("/v1/hosts", HOST), make("/v1/instances", INSTANCE)
     job = make("/v1/jobs", {"kind": "provision", "instance": "shop"})
+    # One that has ended: nobody has to wait for what it tells.
+    assert api.post(f"/v1/jobs/{job}/cancel").json()["status"] == "canceled"
     return {
         "hosts": {"ref": host},
         "instances": {"ref": instance, "name": "API_KEY"},

@@ -1,5 +1,9 @@
+import asyncio
+from uuid import UUID
+
 import pytest
 
+from app import store
 from app.domain.scope import Scope
 from tests.integration.api.conftest import HOST, INSTANCE, made
 from tests.support import factories, worked
@@ -86,23 +90,6 @@ async def test_jobs_are_listed_newest_first_and_filtered(client, instance):
         assert (await client.get(f"/v1/jobs?{query}")).json()["items"] == expected
 
 
-async def test_events_are_read_by_number(client, instance):
-    job = await made(client.post("/v1/jobs", json=ORDER))
-    first = (await client.get(f"{job['links']['events']}?limit=1")).json()
-    assert [event["type"] for event in first["items"]] == ["job.queued"]
-    assert first["next"] == 1
-    second = (await client.get(f"{job['links']['events']}?after=1")).json()
-    assert [event["seq"] for event in second["items"]] == [2]
-    assert second["next"] is None
-    assert (await client.get(f"{job['links']['events']}?after=99")).json()["items"] == []
-
-
-@pytest.mark.parametrize("after", ["-1", "x", "99999999999999999999"])
-async def test_what_is_no_number_of_an_event_is_refused(client, instance, after):
-    job = await made(client.post("/v1/jobs", json=ORDER))
-    check_problem(await client.get(f"{job['links']['events']}?after={after}"), 422)
-
-
 async def test_a_plan_is_there_once_a_worker_has_made_it(client, db, instance):
     job = await made(client.post("/v1/jobs", json={**ORDER, "dry_run": True}))
     response = await client.get(job["links"]["plan"])
@@ -128,3 +115,37 @@ async def test_only_an_administrator_may_have_a_host_key_read(client, connect, h
     assert "admin" in problem["detail"]
     assert (await client.get("/v1/jobs")).json()["items"] == []
     assert (await client.post("/v1/jobs", json=order)).status_code == 202
+
+
+async def test_a_job_is_given_once_it_has_ended(client, db, instance):
+    job = await made(client.post("/v1/jobs", json=ORDER))
+    headers = {"Prefer": "wait=0"}
+    answer = await client.get(job["links"]["self"], headers=headers)
+    assert (answer.json()["status"], answer.headers["preference-applied"]) == ("queued", "wait=0")
+    asking = asyncio.create_task(client.get(job["links"]["self"], headers={"Prefer": "wait=99"}))
+    await worked.end(db, job["id"])
+    answer = await asking
+    assert answer.json()["status"] == "succeeded"
+    assert answer.headers["preference-applied"] == "wait=30"
+
+
+async def test_a_job_tells_who_wants_it_to_stop_and_what_it_waits_for(client, db, instance):
+    job = await made(client.post("/v1/jobs", json=ORDER))
+    assert (job["cancel"], job["suspended"], job["retry_of"]) == (None, None, None)
+    asked = {"at": "2026-11-21T05:00:00Z", "by": "ci", "reason": "wrong host", "force": False}
+    waits = {"kind": "time", "step": "drain", "since": asked["at"], "until": None, "reason": "busy"}
+    await set_job(db, job, ending={"why": "canceled", **asked}, suspended={**waits, "inner": 1})
+    shown = (await client.get(job["links"]["self"])).json()
+    at = asked.pop("at")
+    assert shown["cancel"] == {"requested_at": at, **asked}
+    assert shown["suspended"] == {**waits, "answer": None}
+    await set_job(db, job, ending={"why": "worker-lost", "at": at})
+    assert (await client.get(job["links"]["self"])).json()["cancel"] is None
+
+
+async def set_job(db, job, **values):
+    async with db.transaction() as session:
+        row = await store.jobs.get(session, UUID(job["id"]))
+        for name, value in values.items():
+            setattr(row, name, value)
+        session.add(row)

@@ -15,7 +15,6 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/nothing",
         "/v1/hosts/",
@@ -180,10 +179,10 @@ async def test_a_mistake_of_our_own_shows_nothing_of_the_inside(app, client, mon
     assert problem["request_id"] in log
 
 
-async def test_a_database_that_is_away_is_a_503_to_try_again(vault, tmp_path):
+async def test_a_database_that_is_away_is_a_503_to_try_again(vault, wakeups, tmp_path):
     db = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none")
     queue = JobQueue.connect(f"unix://{tmp_path}/none")
-    transport = ASGITransport(create_app(db, queue, vault))
+    transport = ASGITransport(create_app(db, queue, vault, wakeups))
     async with AsyncClient(transport=transport, base_url="http://liftlock.test") as client:
         response = await client.get("/v1/jobs", headers={"Authorization": "Bearer x"})
         check_problem(response, 503, "unavailable")
@@ -201,10 +200,12 @@ async def test_a_started_system_is_ready(anonymous):
     assert response.json() == {"status": "ready", "parts": {"database": "ok", "redis": "ok"}}
 
 
-async def test_a_database_that_was_never_migrated_is_not_ready(postgres_server, queue, vault):
+async def test_a_database_that_was_never_migrated_is_not_ready(
+    postgres_server, queue, vault, wakeups
+):
     url = postgres_server.create("never_migrated_api")
     db = Database(url)
-    transport = ASGITransport(create_app(db, queue, vault))
+    transport = ASGITransport(create_app(db, queue, vault, wakeups))
     async with AsyncClient(transport=transport, base_url="http://liftlock.test") as client:
         problem = check_problem(await client.get("/readyz"), 503)
     assert "liftlock db upgrade" in problem["detail"]

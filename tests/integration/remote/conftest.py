@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.ssh_server import FOUND_SHELLS, running_server
 from tests.support.sshd import running_sshd
-from worker.remote.hosts import Hosts
+from worker.remote.hosts import Pool
 
 SSHD = pytest.param("sshd", marks=pytest.mark.sshd)
 
@@ -41,8 +41,12 @@ async def connect():
     pools = []
 
     def connect(machine, **changes):
-        pools.append(Hosts([machine.identity]))
-        return pools[-1].host(type(machine.address)(**{**vars(machine.address), **changes}))
+        pools.append(Pool())
+        return (
+            pools[-1]
+            .hosts([machine.identity])
+            .host(type(machine.address)(**{**vars(machine.address), **changes}))
+        )
 
     yield connect
     for pool in pools:

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 
-from worker.remote.errors import ConnectionLost, StepTimeout
+from worker.remote.errors import StepSilent, StepTimeout, StepVanished
 from worker.steps.step import Command
 
 HOSTILE = 'it\'s "quoted" $(touch pwned) `id` \\n * ; rm -rf ~\n\ttabs, then newlines\n\n'
@@ -191,8 +192,80 @@ async def test_a_step_whose_process_vanished_has_no_outcome(host, left, output):
     for process in left():
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    with pytest.raises(ConnectionLost, match="without an exit code: its process is gone"):
+    with pytest.raises(StepVanished, match="without an exit code: its process is gone"):
         await run
+    with pytest.raises(StepVanished):
+        await host.run(command, name="j-1", secrets={}, output=output)
+
+
+async def test_a_step_that_ran_when_the_host_was_restarted_has_no_outcome(
+    host, any_machine, left, output
+):
+    command = Command("echo up; sleep 60")
+    run = asyncio.create_task(host.run(command, name="j-1", secrets={}, output=output))
+    await _until(lambda: str(output) == "up\n")
+    await _stop(run)
+    # What a restart leaves behind: no process, and the number of a boot that is over.
+    for process in left():
+        os.kill(process, signal.SIGKILL)
+    signed = any_machine.step("j-1") / "pid"
+    pid, born, boot, *starter = signed.read_text().split()
+    signed.write_text(" ".join((pid, born, boot.swapcase().replace("-", "0"), *starter)) + "\n")
+    with pytest.raises(StepVanished, match="the host was restarted while it ran"):
+        await host.run(command, name="j-1", secrets={}, output=output)
+
+
+async def test_an_exit_code_that_was_only_not_renamed_counts(host, any_machine, output):
+    assert await host.run(Command("exit 7"), name="j-1", secrets={}, output=output) == 7
+    folder = any_machine.step("j-1")
+    (folder / "rc").rename(folder / "rc.new")
+    assert await host.run(Command("exit 7"), name="j-1", secrets={}, output=output) == 7
+
+
+async def test_a_step_that_says_nothing_for_too_long_is_killed(host, left, output):
+    command = Command("echo begin; trap '' TERM; sleep 300; :", timeout=60, silence=0.5)
+    with pytest.raises(StepSilent, match=r"said nothing for 0\.5 s. It was killed"):
+        await host.run(command, name="j-1", secrets={}, output=output)
+    assert str(output) == "begin\n"
+    assert left() == []
+
+
+async def test_a_step_that_says_something_now_and_then_may_take_its_time(host, output):
+    command = Command("for i in 1 2 3 4 5 6; do sleep 0.3; echo $i; done", silence=1.5)
+    assert await host.run(command, name="j-1", secrets={}, output=output) == 0
+
+
+async def test_time_goes_on_while_nobody_follows(host, any_machine, connect, output):
+    command = Command("echo begin; sleep 300", timeout=60)
+    run = asyncio.create_task(host.run(command, name="j-1", secrets={}, output=output))
+    await _until(lambda: str(output) == "begin\n")
+    await _stop(run)
+    log = any_machine.step("j-1") / "log"
+    await _until(lambda: time.time() - log.stat().st_mtime > 2)
+    async with asyncio.timeout(20):
+        short = Command(command.script, timeout=2)
+        with pytest.raises(StepTimeout, match="ran longer than 2 s"):
+            await connect(any_machine).run(short, name="j-1", secrets={}, output=output)
+
+
+async def test_a_step_that_was_silent_before_has_less_time_left(host, any_machine, connect, output):
+    command = Command("echo begin; sleep 300", timeout=600, silence=30)
+    run = asyncio.create_task(host.run(command, name="j-1", secrets={}, output=output))
+    await _until(lambda: str(output) == "begin\n")
+    await _stop(run)
+    log = any_machine.step("j-1") / "log"
+    await _until(lambda: time.time() - log.stat().st_mtime > 3)
+    began = time.monotonic()
+    quiet = Command(command.script, timeout=600, silence=3)
+    with pytest.raises(StepSilent):
+        await connect(any_machine).run(quiet, name="j-1", secrets={}, output=output)
+    assert time.monotonic() - began < 9
+
+
+async def _stop(task):
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_a_cleaned_step_is_forgotten(host, any_machine, output):

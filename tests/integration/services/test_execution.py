@@ -8,7 +8,7 @@ from app import services, store
 from app.domain.app_server import AppServerStatus, WrongState
 from app.domain.event import EventType
 from app.domain.host import HostStatus
-from app.domain.job import JobKind, JobStatus, StepStatus, WaitPolicy
+from app.domain.job import EndingWhy, JobKind, JobStatus, Outcome, StepStatus, WaitPolicy
 from app.errors import Conflict, LostOwnership
 from app.services.claiming import Blocked
 from tests.support import factories
@@ -185,13 +185,31 @@ async def test_between_recovery_and_the_next_claim_the_old_worker_writes_nothing
         await services.execution.record(db, old, (EventType.STEP_OUTPUT, {}))
 
 
-async def test_a_job_whose_workers_keep_dying_fails_with_the_reason(db, job):
-    for attempt in (1, 2):
+async def _lose_workers(db, job, attempts):
+    for attempt in attempts:
         await _claim(db, job, attempt=attempt)
         await _expire_leases(db)
         await services.recovery.recover(db, policy=AT_ONCE)
+
+
+async def test_a_job_whose_workers_keep_dying_is_only_undone(db, job):
+    await _lose_workers(db, job, (1,))
+    assert (await _claim(db, job, attempt=2)).ending is None
+    await _expire_leases(db)
+    await services.recovery.recover(db, policy=AT_ONCE)
+    claim = await _claim(db, job, attempt=3)
+    assert claim.ending.why is EndingWhy.WORKER_LOST
+    assert "2 attempts ended that way" in claim.ending.reason
+    assert claim.job.status is JobStatus.RUNNING
+
+
+async def test_a_job_that_loses_the_workers_that_undo_it_is_given_up(db, job):
+    await _lose_workers(db, job, (1, 2, 3))
+    assert await _status(db, job) is JobStatus.QUEUED
+    await _lose_workers(db, job, (4,))
     view = await services.jobs.get(db, job.id)
-    assert view.job.error["code"] == "worker-lost"
+    assert view.job.status is JobStatus.FAILED
+    assert (view.job.error["code"], view.job.outcome) == ("worker-lost", Outcome.ROLLBACK_FAILED)
     assert view.app_server.status is AppServerStatus.ERROR
 
 

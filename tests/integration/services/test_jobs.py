@@ -30,7 +30,7 @@ async def test_a_job_is_kept_while_redis_is_away(db, vault, tmp_path):
     view = await factories.request(db, nowhere, vault)
     found = await services.jobs.get(db, view.job.id)
     assert found.job.status is JobStatus.QUEUED
-    assert found.job.dispatched_at is None
+    assert await services.recovery.dispatch(db, nowhere, policy=WaitPolicy(push_again_after=timedelta())) == 1
     await nowhere.close()
 
 

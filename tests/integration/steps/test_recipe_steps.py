@@ -104,9 +104,9 @@ def test_a_package_is_installed_at_the_exact_version_and_reports_it(index: Local
         ("small-thing", "1.6; touch pwned", "revision-not-found"),
         ("small-thing", "1.*", "revision-not-found"),
         ("small-thing", "", "revision-not-found"),
-        ("no-such-thing", "1.6", "repository-unreachable"),
-        ("-rpwned", "1.6", "repository-unreachable"),
-        ("x @ file:///tmp", "1.6", "repository-unreachable"),
+        ("no-such-thing", "1.6", "revision-not-found"),
+        ("-rpwned", "1.6", "revision-not-found"),
+        ("x @ file:///tmp", "1.6", "revision-not-found"),
     ],
 )
 def test_a_package_that_cannot_be_had_says_why(

@@ -155,3 +155,16 @@ def test_the_shell_script_of_the_recipe_stops_at_its_first_failure(
     shell.run(running.start, secrets={"TOKEN": "t"})
     eventually(lambda: shell.run(running.alive).exit_code or None, "its end", seconds=15)
     assert not (release / "went-on").exists()
+
+
+def test_current_is_removed_when_it_points_at_the_release_that_is_taken_back(
+    shell: LocalShell, release: Path
+) -> None:
+    current = shell.base / SITE.current
+    assert shell.run(service.unlink_current(SITE)).exit_code == 0
+    assert shell.run(service.link_current(SITE)).exit_code == 0
+    assert shell.run(service.unlink_current(Site("site", 4, "v2"))).exit_code == 0
+    assert current.is_symlink()
+    assert shell.run(service.unlink_current(SITE)).exit_code == 0
+    assert not current.is_symlink()
+    assert release.is_dir()

@@ -1,14 +1,22 @@
+import asyncio
+import time
+from datetime import timedelta
+
 import pytest
 
 from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
+from app.domain.job import Ending, EndingWhy, LeasePolicy
 from app.domain.redaction import MASK, Redactor
 from app.errors import LostOwnership
+from app.services.traces import Traces, follow
 from tests.support import factories
-from worker.engine import StepFailed
+from worker.engine import StepFailed, Stop
+from worker.jobs import journal as journal_module
 from worker.jobs import step_output
 from worker.jobs.journal import Journal, error_of
+from worker.jobs.lease import Lease
 from worker.steps.step import Command, Note, Step
 
 STEP = Step("build", "Build", Command("true"))
@@ -25,12 +33,23 @@ async def job(db, queue, vault):
 
 
 @pytest.fixture
-def journal(db, job):
-    return Journal(db, job, Redactor([SECRET]))
+async def journal(db, job):
+    journal = make(db, job)
+    yield journal
+    await journal.close()
+
+
+def make(db, job, **values):
+    lease = Lease(LeasePolicy(lease=timedelta(minutes=5)), since=time.monotonic())
+    return Journal(db, job, Redactor([SECRET]), lease=lease, **values)
+
+
+async def said(db, job):
+    return [data["text"] for data in await _events(db, job, EventType.STEP_OUTPUT)]
 
 
 async def _events(db, job, kind):
-    events = await services.jobs.events(db, job.id, after=0, limit=1000)
+    events = await factories.events(db, job.id)
     return [event.data for event in events if event.type == kind]
 
 
@@ -42,14 +61,18 @@ async def test_a_step_is_told_from_its_start_to_its_end(db, job, journal):
     assert (step.status, step.exit_code, step.duration_ms) == ("succeeded", 0, 500)
     assert step.facts == {"commit": "abc"}
     [output] = await _events(db, job, EventType.STEP_OUTPUT)
-    assert output == {"number": 1, "step": "build", "text": "line 1\n"}
+    assert output == {"number": 1, "step": "build", "text": "line 1\n", "end": 7}
 
 
-async def test_output_appears_while_the_step_still_runs(db, job, journal):
+async def test_the_first_line_is_shown_at_once_and_others_while_the_step_still_runs(
+    db, job, journal
+):
     await journal.step_started(1, STEP)
-    await journal.output(1, STEP, "working\n")
-    await journal._output._timer
-    assert [data["text"] for data in await _events(db, job, EventType.STEP_OUTPUT)] == ["working\n"]
+    for line in ("working\n", "still working\n"):
+        await journal.output(1, STEP, line)
+        async with asyncio.timeout(10):
+            while line not in "".join(await said(db, job)):
+                await asyncio.sleep(0.01)
 
 
 async def test_no_secret_reaches_an_event_even_cut_in_two_or_in_an_error(db, job, journal):
@@ -58,7 +81,7 @@ async def test_no_secret_reaches_an_event_even_cut_in_two_or_in_an_error(db, job
     await journal.output(1, STEP, f"{SECRET[5:]} y\n")
     error = StepFailed("step-failed", "t", f"exit 1: {SECRET}", "h", "build", 1)
     await journal.step_failed(1, STEP, error=error, duration=0)
-    told = str([e.data for e in await services.jobs.events(db, job.id, after=0, limit=100)])
+    told = str([e.data for e in await factories.events(db, job.id)])
     assert SECRET not in told
     assert f"x {MASK} y" in told
     assert f"exit 1: {MASK}" in told
@@ -95,6 +118,120 @@ async def test_endless_output_is_cut_with_a_visible_note(db, job, journal, monke
     text = "".join(data["text"] for data in await _events(db, job, EventType.STEP_OUTPUT))
     assert len(text) < 1100
     assert "[truncated" in text
+    events = await _events(db, job, EventType.STEP_OUTPUT)
+    assert [data.get("truncated") for data in events][-1] is True
+
+
+async def test_a_job_keeps_so_much_output_over_all_its_steps_and_attempts(db, job, monkeypatch):
+    monkeypatch.setattr(journal_module, "JOB_LIMIT", 100)
+    journal = make(db, job, traces=Traces(kept=60))
+    for number in (1, 2):
+        await journal.step_started(number, STEP)
+        await journal.output(number, STEP, "x" * 30)
+        await journal.step_succeeded(number, STEP, exit_code=0, duration=0, facts={})
+    text = "".join(await said(db, job))
+    assert text.count("x") == 40
+    assert "no more of this job's output" in text
+
+
+async def test_much_output_is_told_in_pieces_that_are_written_together(db, job, journal):
+    text = "".join(f"line {number}\n" for number in range(20_000))
+    await journal.step_started(1, STEP)
+    for at in range(0, len(text), 50_000):
+        await journal.output(1, STEP, text[at : at + 50_000])
+    await journal.step_succeeded(1, STEP, exit_code=0, duration=0, facts={})
+    pieces = await said(db, job)
+    assert "".join(pieces) == text
+    assert max(map(len, pieces)) <= 16 * 1024
+    assert len(pieces) < 40
+
+
+async def test_output_that_comes_again_is_told_once_also_when_a_secret_was_cut(db, job, journal):
+    whole = f"begun\npassword {SECRET} set\nfinished\n"
+    await journal.step_started(1, STEP)
+    cut = whole.index(SECRET) + 5
+    await journal.output(1, STEP, whole[:cut])
+    async with asyncio.timeout(10):
+        while not await said(db, job):
+            await asyncio.sleep(0.01)
+    await journal.close()
+    traces = await follow(db, job)
+    assert traces.heard[1, False] <= whole.index(SECRET)
+    other = make(db, job, traces=traces)
+    await other.step_started(1, STEP)
+    for character in whole:
+        await other.output(1, STEP, character)
+    await other.step_succeeded(1, STEP, exit_code=0, duration=0, facts={})
+    assert "".join(await said(db, job)) == whole.replace(SECRET, MASK)
+
+
+async def test_output_that_comes_again_within_an_attempt_is_told_once(db, job, journal):
+    await journal.step_started(1, STEP)
+    await journal.output(1, STEP, f"begun\n{SECRET[:4]}")
+    error = StepFailed("connection-lost", "t", "d", "h", "build")
+    await journal.step_retrying(1, STEP, tries=2, of=4, wait=1, error=error, fresh=False)
+    await journal.output(1, STEP, f"begun\n{SECRET}\n")
+    await journal.step_succeeded(1, STEP, exit_code=0, duration=0, facts={})
+    assert "".join(await said(db, job)) == f"begun\n{MASK}\n"
+
+
+async def test_output_of_a_step_that_is_begun_anew_is_told_anew(db, job, journal):
+    await journal.step_started(1, STEP)
+    await journal.output(1, STEP, "begun\n")
+    error = StepFailed("step-vanished", "t", "d", "h", "build")
+    await journal.step_unknown(1, STEP, error=error, duration=1)
+    await journal.step_retrying(1, STEP, tries=2, of=4, wait=1, error=error, fresh=True)
+    assert (await follow(db, job)).heard == {}
+    await journal.output(1, STEP, "begun\n")
+    await journal.step_succeeded(1, STEP, exit_code=0, duration=0, facts={})
+    assert "".join(await said(db, job)) == "begun\nbegun\n"
+    [step] = await services.jobs.steps(db, job.id)
+    assert (step.status, step.tries) == ("succeeded", 2)
+
+
+async def test_a_retry_is_told_and_counted(db, job, journal):
+    await journal.step_started(1, STEP)
+    error = StepFailed("host-unreachable", "t", f"d {SECRET}", "h", "build")
+    await journal.step_retrying(1, STEP, tries=2, of=4, wait=1.26, error=error, fresh=False)
+    [event] = await _events(db, job, EventType.STEP_RETRYING)
+    assert (event["try"], event["of"], event["wait_s"]) == (2, 4, 1.3)
+    assert event["error"]["detail"] == f"d {MASK}"
+    [step] = await services.jobs.steps(db, job.id)
+    assert (step.status, step.tries) == ("running", 2)
+
+
+async def test_an_order_to_stop_is_told_with_what_stops_when_and_what_follows(db, job):
+    ending = Ending(EndingWhy.CANCELED, at="2026-01-01T00:00:00+00:00")
+    journal = make(db, job, stop=Stop(ending))
+    await journal.stopping(3, STEP, now=False, undo=2)
+    await journal.stopping(None, None, now=True, undo=0)
+    first, second = await _events(db, job, EventType.JOB_CANCELING)
+    assert first == {
+        "why": "canceled",
+        "number": 3,
+        "step": "build",
+        "stops": "after the step",
+        "then": "undo of 2 steps",
+    }
+    assert (second["stops"], second["then"]) == ("now", "nothing to undo")
+
+
+async def test_a_canceled_step_and_an_unknown_one_keep_their_state(db, job, journal):
+    error = StepFailed("step-vanished", "t", "d", "h", "build")
+    await journal.step_started(1, STEP)
+    await journal.step_canceled(1, STEP, duration=1)
+    await journal.step_started(2, STEP)
+    await journal.step_unknown(2, STEP, error=error, duration=1)
+    steps = await services.jobs.steps(db, job.id)
+    assert [step.status for step in steps] == ["canceled", "unknown"]
+
+
+async def test_the_error_of_an_earlier_attempts_step_is_found_again(db, job, journal):
+    error = StepFailed("step-failed", "t", "d", "h", "build", 3)
+    await journal.step_started(1, STEP)
+    await journal.step_failed(1, STEP, error=error, duration=0)
+    found = (await follow(db, job)).errors[1]
+    assert (found["code"], found["exit_code"]) == ("step-failed", 3)
 
 
 async def test_an_undo_is_told_with_its_success_or_its_error(db, job, journal):

@@ -161,6 +161,47 @@ def test_following_slows_down_while_nothing_happens_and_speeds_up_again(cli, api
     assert clock.naps[-1] == pytest.approx(0.1)
 
 
+def test_an_idle_job_costs_one_request_in_25_seconds(cli, api, clock):
+    api.on("GET", f"/v1/jobs/{JOB}", job("running"))
+    waits = []
+
+    def answer(request):
+        waits.append(int(request.headers["Prefer"].removeprefix("wait=")))
+        found = [event for event in HAPPY if event["seq"] > int(request.url.params["after"])]
+        if len(waits) in {2, 3, 4}:
+            clock.at += waits[-1]
+            found = []
+        return 200, page(*(found[:3] if len(waits) == 1 else found))
+
+    api.on("GET", f"/v1/jobs/{JOB}/events", answer)
+    assert cli("jobs", "logs", JOB, "-f").exit_code == 1
+    assert waits == [1, 1, 25, 25, 25]
+    assert clock.naps == []
+
+
+def test_a_wait_asks_for_no_longer_than_it_has_time(cli, api, clock):
+    api.on("GET", f"/v1/jobs/{JOB}", job("running"))
+
+    def answer(request):
+        clock.at += int(request.headers.get("Prefer", "wait=0").removeprefix("wait="))
+        return 200, page()
+
+    api.on("GET", f"/v1/jobs/{JOB}/events", answer)
+    started = clock.at
+    assert cli("jobs", "wait", JOB, "--timeout", "40").exit_code == 4
+    assert clock.at - started == pytest.approx(40)
+
+
+def test_a_job_so_old_that_its_events_are_gone_still_says_how_it_ended(cli, api):
+    api.on("GET", f"/v1/jobs/{JOB}", job())
+    gone = problem(410, code="events-expired", title="The events were removed")
+    api.on("GET", f"/v1/jobs/{JOB}/events", gone)
+    assert cli("jobs", "wait", JOB).exit_code == 0
+    refused = cli("jobs", "logs", JOB)
+    assert refused.exit_code == 2
+    assert "The events were removed" in refused.stderr
+
+
 def test_following_survives_a_restart_of_the_api(cli, api):
     api.on("GET", f"/v1/jobs/{JOB}", job())
     away = httpx.ConnectError("refused")

@@ -5,7 +5,8 @@ import io
 from rich.console import Console
 
 from app.cli.output import Output
-from app.cli.progress import Progress, blockers
+from app.cli.progress import Progress
+from app.cli.wording import blockers
 from tests.unit.cli.fake import events
 
 STEP = {"number": 3, "step": "install", "title": "Install the requirements"}

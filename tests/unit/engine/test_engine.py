@@ -2,113 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from app.domain.job import JobKind
+from tests.support.diary import FAILURE, Diary, done, plan, probe, run, step
 from tests.support.fake_host import Answer, FakeHost
-from worker import engine
-from worker.engine import Outcome, StepFailed
+from worker.engine import Outcome, Past, StepFailed
 from worker.plans.plan import Plan
 from worker.remote.errors import ConnectionLost, ForwardingRefused, HostUnreachable, StepTimeout
-from worker.remote.host import HostKey, HttpAnswer
-from worker.steps.step import (
-    Action,
-    Command,
-    Failure,
-    Note,
-    PortFree,
-    Probe,
-    ReadHostKey,
-    Step,
-)
-
-FAILURE = Failure("check-failed", "No answer", "read the log")
-ALIVE = Command("alive", failures={1: Failure("start-failed", "It died", "read the log")})
-
-
-@dataclass
-class Diary:
-    """A journal that keeps everything as lines."""
-
-    lines: list[str] = field(default_factory=list)
-    errors: list[StepFailed] = field(default_factory=list)
-    said: str = ""
-    refuses: str | None = None
-
-    def _write(self, line: str) -> None:
-        if line == self.refuses:
-            raise PermissionError(line)
-        self.lines.append(line)
-
-    async def step_started(self, number: int, step: Step) -> None:
-        self._write(f"{number} {step.name} started")
-
-    async def output(self, number: int, step: Step, text: str) -> None:
-        self.said += text
-
-    async def step_succeeded(
-        self,
-        number: int,
-        step: Step,
-        *,
-        exit_code: int | None,
-        duration: float,
-        facts: Mapping[str, str],
-    ) -> None:
-        assert duration >= 0
-        self._write(f"{number} {step.name} succeeded {exit_code} {dict(facts)}")
-
-    async def step_failed(
-        self, number: int, step: Step, *, error: StepFailed, duration: float
-    ) -> None:
-        self.errors.append(error)
-        self._write(f"{number} {step.name} failed {error.code}")
-
-    async def step_undone(
-        self, number: int, step: Step, *, error: StepFailed | None, duration: float
-    ) -> None:
-        self._write(f"{number} {step.name} undone {error.code if error else 'well'}")
-
-    async def note(self, note: Note, facts: Mapping[str, str]) -> None:
-        self._write(f"note {note.what} {dict(facts)}")
-
-
-def step(name: str, action: Action | None = None, undo: Action | None = None) -> Step:
-    return Step(name, name, action or Command(name), undo)
-
-
-def plan(*steps: Step, on_failure: tuple[Step, ...] = (), diagnose_from: int = 1) -> Plan:
-    return Plan(JobKind.PROVISION, steps, on_failure, diagnose_from, hint="look on web1")
-
-
-async def run(
-    of: Plan,
-    host: FakeHost,
-    diary: Diary | None = None,
-    *,
-    secrets: Mapping[str, str] | None = None,
-    facts: Mapping[str, str] | None = None,
-    done: Mapping[int, Mapping[str, str]] | None = None,
-) -> Outcome:
-    async def read_host_key() -> HostKey:
-        return HostKey(line="ssh-ed25519 AAAA", fingerprint="SHA256:abc")
-
-    return await engine.run(
-        of,
-        name="job",
-        host=host,
-        read_host_key=read_host_key,
-        journal=diary or Diary(),
-        secrets=secrets or {},
-        facts=facts,
-        done=done,
-    )
-
-
-def probe(*, tries: int = 3, contains: str | None = None, alive: Command | None = ALIVE) -> Probe:
-    return Probe(20000, "/up", (200, 204), tries, 0.001, 1, contains, alive, FAILURE)
+from worker.remote.host import HttpAnswer
+from worker.steps.step import Command, Failure, Note, PortFree, ReadHostKey, Upload
 
 
 async def error_of(of: Plan, host: FakeHost, **options: Mapping[str, str]) -> StepFailed:
@@ -134,8 +38,10 @@ async def test_steps_run_in_order_and_are_reported() -> None:
 async def test_a_reported_fact_reaches_later_commands_and_notes() -> None:
     fetch = Command("fetch", env={"A": "1"}, reports=("commit",))
     host, diary = FakeHost({"fetch": Answer(says=("x\ncommit=a", "bc\n"))}), Diary()
-    of = plan(step("fetch", fetch), step("note", Note("app-server.commit")), step("build"))
-    outcome = await run(of, host, diary, facts={"host-name": "web1"})
+    note = step("note", Note("app-server.commit"))
+    of = plan(step("look"), step("fetch", fetch), note, step("build"))
+    past = Past(done({1: {"host-name": "web1"}}))
+    outcome = await run(of, host, diary, past=past)
     assert outcome.facts == {"host-name": "web1", "commit": "abc"}
     assert "note app-server.commit {'host-name': 'web1', 'commit': 'abc'}" in diary.lines
     assert host.ran[0].command.env == {"HOST_NAME": "web1", "A": "1"}
@@ -144,7 +50,8 @@ async def test_a_reported_fact_reaches_later_commands_and_notes() -> None:
 
 async def test_a_value_of_the_plan_wins_over_a_fact_of_the_same_name() -> None:
     host = FakeHost()
-    await run(plan(step("a", Command("a", env={"PORT": "1"}))), host, facts={"port": "2"})
+    of = plan(step("look"), step("a", Command("a", env={"PORT": "1"})))
+    await run(of, host, past=Past(done({1: {"port": "2"}})))
     assert host.ran[0].command.env == {"PORT": "1"}
 
 
@@ -220,7 +127,7 @@ async def test_a_host_that_is_gone_is_not_asked_for_a_diagnosis() -> None:
         "ping web1",
         "one",
     )
-    assert host.scripts == ["one"]
+    assert "look" not in host.scripts
 
 
 async def test_a_host_that_goes_during_the_diagnosis_is_asked_no_more() -> None:
@@ -276,10 +183,11 @@ async def test_a_fact_that_was_not_reported_is_a_failure() -> None:
     assert error.detail == "web1: no commit in:\ndone"
 
 
-async def test_a_step_folder_is_removed_after_its_end_was_written_down() -> None:
+async def test_the_folders_of_all_steps_are_removed_at_the_end_in_one_call() -> None:
     host = FakeHost({"two": Answer(1)})
     await run(plan(step("one"), step("two", undo=Command("undo"))), host)
-    assert host.cleaned == ["job-1", "job-2", "job-2-undo"]
+    assert host.history[-1] == "clean job-1 job-2 job-2-undo"
+    assert len(host.cleaned) == 3
 
 
 async def test_a_step_that_may_still_run_keeps_its_folder() -> None:
@@ -299,7 +207,7 @@ async def test_a_step_that_took_too_long_is_cleaned_away() -> None:
 async def test_steps_that_an_earlier_attempt_finished_are_not_run_again() -> None:
     host, diary = FakeHost({"three": Answer(1)}), Diary()
     of = plan(step("one", undo=Command("undo one")), step("two"), step("three"))
-    await run(of, host, diary, done={1: {"commit": "abc"}, 2: {}})
+    await run(of, host, diary, past=Past(done({1: {"commit": "abc"}, 2: {}})))
     assert host.scripts == ["three", "undo one"]
     assert host.ran[0].command.env == {"COMMIT": "abc"}
     assert diary.lines[0] == "3 three started"
@@ -378,12 +286,11 @@ async def test_an_answer_does_not_count_when_the_started_process_is_dead() -> No
     assert (await error_of(plan(step("check", probe())), host)).code == "start-failed"
 
 
-async def test_every_question_whether_it_lives_has_its_own_name_and_is_cleaned() -> None:
+async def test_every_question_whether_it_lives_is_asked_anew_and_leaves_nothing() -> None:
     host = FakeHost(pages=[HttpAnswer(500, "")])
     await run(plan(step("check", probe())), host)
-    names = [ran.name for ran in host.ran]
-    assert len(set(names)) == 3
-    assert host.cleaned == names
+    asked = [line for line in host.history if line.endswith("job-1-alive")]
+    assert asked == ["clean job-1-alive", "run job-1-alive"] * 3 + ["clean job-1-alive"]
 
 
 async def test_a_server_that_forbids_forwarding_is_told_at_once() -> None:
@@ -392,3 +299,11 @@ async def test_a_server_that_forbids_forwarding_is_told_at_once() -> None:
     error = await error_of(plan(step("check", probe(alive=None))), host)
     assert (error.code, error.hint) == ("forwarding-refused", "AllowTcpForwarding yes")
     assert len(host.asked) == 1
+
+
+async def test_an_upload_is_sent_and_says_how_much_the_host_lacked() -> None:
+    host, diary = FakeHost(), Diary()
+    of = plan(step("assets", Upload(Path("out"), "apps/x/static")))
+    assert (await run(of, host, diary)).error is None
+    assert host.history == ["send out to apps/x/static"]
+    assert diary.said == "sent 10 bytes in 1 of 3 files to apps/x/static\n"

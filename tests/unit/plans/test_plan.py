@@ -1,11 +1,12 @@
 """A plan reads as JSON, and shows no secret."""
 
 import json
+from pathlib import Path
 
 from app.domain.job import JobKind
 from worker.plans import enroll
 from worker.plans.plan import Plan
-from worker.steps.step import Command, Failure, Note, PortFree, Probe, Step
+from worker.steps.step import Command, Failure, Note, OnCancel, PortFree, Probe, Step, Upload, Wait
 
 FAILURE = Failure("check-failed", "No answer", "look")
 ALIVE = Command("alive")
@@ -17,10 +18,14 @@ PLAN = Plan(
             "Build it",
             Command("make", env={"B": "2", "A": "1"}, paths={"D": "apps/x"}, secrets=("KEY",)),
             undo=Command("unmake"),
+            on_cancel=OnCancel.FINISH,
+            on_unknown=Command("made?"),
         ),
         Step("free", "Free", PortFree(20000, FAILURE)),
         Step("check", "Check", Probe(20000, "/", (200,), 3, 0.5, 10, None, ALIVE, FAILURE)),
         Step("note", "Note", Note("app-server.status", {"status": "running"})),
+        Step("send", "Send", Upload(Path("out"), "apps/x/static")),
+        Step("wait", "Wait", Wait(None, Command("there?"), 30, 600, FAILURE)),
     ),
     on_failure=(Step("log", "Show the log", Command("tail")),),
 )
@@ -33,7 +38,9 @@ def test_every_step_is_described_with_its_number_and_action() -> None:
         (2, "free", "port-free", "always"),
         (3, "check", "probe", "always"),
         (4, "note", "note", "always"),
-        (5, "log", "command", "on_failure"),
+        (5, "send", "upload", "always"),
+        (6, "wait", "wait", "always"),
+        (7, "log", "command", "on_failure"),
     ]
 
 
@@ -52,6 +59,19 @@ def test_a_probe_shows_what_is_asked_and_wanted() -> None:
     alive = row["alive"]
     assert isinstance(alive, dict)
     assert alive["script"] == "alive"
+
+
+def test_a_step_says_how_it_stops_and_what_is_done_when_its_end_is_unknown() -> None:
+    build, free = PLAN.describe()[:2]
+    assert (build["on_cancel"], free["on_cancel"]) == ("finish", "interrupt")
+    assert build["on_unknown"]["probe"]["script"] == "made?"
+    assert free["on_unknown"] == "repeat"
+
+
+def test_a_wait_shows_what_is_asked_how_often_and_how_long() -> None:
+    row = PLAN.describe()[5]
+    assert (row["until"], row["every"], row["longest"]) == (None, 30, 600)
+    assert row["probe"]["script"] == "there?"
 
 
 def test_a_description_is_json() -> None:

@@ -13,7 +13,7 @@ from app.domain.recipe import parse
 from worker.plans import provision
 from worker.plans.plan import Plan
 from worker.plans.provision import ProvisionRequest
-from worker.steps.step import Command, Note, PortFree, Probe, Step
+from worker.steps.step import Command, Note, OnCancel, OnUnknown, PortFree, Probe, Step, Wait
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 RECIPE = parse("""
@@ -202,7 +202,66 @@ def test_the_start_is_undone_by_a_stop_and_saved_values_are_forgotten() -> None:
     assert stop.env == {"SECONDS_TO_STOP": "7"}
     assert step(plan, "save-values").undo is not None
     undone = {item.name for item in plan.steps if item.undo}
-    assert undone == {"save-values", "start"}
+    assert undone == {"save-values", "start", "current"}
+
+
+def test_data_may_finish_and_is_asked_about_while_a_build_is_stopped_and_repeated() -> None:
+    plan = planned()
+    for name in ("prepare-folders", "create-tables-schema", "create-search-index"):
+        found = step(plan, name)
+        assert (found.on_cancel, found.on_unknown) == (OnCancel.FINISH, OnUnknown.ASK)
+    build = step(plan, "build-packages")
+    assert (build.on_cancel, build.on_unknown) == (OnCancel.INTERRUPT, OnUnknown.REPEAT)
+
+
+def test_the_recipe_says_otherwise() -> None:
+    recipe = parse("""
+name: a
+build: [{name: b, run: x, on_cancel: finish, unknown: ask, silence: 30}]
+prepare: [{name: c, run: x, on_cancel: interrupt, unknown: {probe: test -e done}}]
+start: {run: x}
+check: {}
+""")
+    plan = planned(recipe=recipe)
+    build, prepare = step(plan, "build-b"), step(plan, "prepare-c")
+    assert (build.on_cancel, build.on_unknown) == (OnCancel.FINISH, OnUnknown.ASK)
+    assert command(plan, "build-b").silence == 30
+    assert prepare.on_cancel is OnCancel.INTERRUPT
+    assert isinstance(prepare.on_unknown, Command)
+    assert prepare.on_unknown.script == "set -eu\ntest -e done"
+    assert prepare.on_unknown.cwd == "apps/guestbook/releases/v1-4"
+
+
+def test_what_the_recipe_waits_for_comes_before_anything_is_built() -> None:
+    recipe = parse("""
+name: a
+preflight: {wait_for: [{name: the database, command: pg_isready, every: 5, longest: 60}]}
+start: {run: x}
+check: {}
+""")
+    plan = planned(recipe=recipe)
+    wait = step(plan, "wait-for-the-database").action
+    assert isinstance(wait, Wait)
+    assert (wait.every, wait.longest, wait.on_failure.code) == (5, 60, "preflight-failed")
+    assert wait.probe is not None
+    assert (wait.probe.script, wait.probe.cwd) == (
+        "set -eu\npg_isready",
+        "apps/guestbook/shared",
+    )
+    found = names(plan)
+    assert found.index("writable") < found.index("wait-for-the-database")
+    assert found.index("wait-for-the-database") < found.index("record-configuring")
+
+
+def test_every_look_at_the_host_is_repeated_after_a_wait_and_nothing_else_is() -> None:
+    plan = planned()
+    assert [item.name for item in plan.steps if item.again] == [
+        "reach",
+        "disk",
+        "tools",
+        "writable",
+        "preflight-database-answers",
+    ]
 
 
 def test_a_failure_shows_the_log_and_the_recipes_diagnosis() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.recipe import Recipe, parse
+from app.domain.recipe_parts import Question
 
 FOLDER = Path(__file__).parents[3] / "recipes"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -24,7 +25,7 @@ def scripts(value: object) -> Iterator[str]:
     match value:
         case dict():
             for key, item in value.items():
-                if isinstance(item, str) and key in {"run", "collect", "needs_upgrade"}:
+                if isinstance(item, str) and key in {"run", "collect", "needs_upgrade", "probe"}:
                     yield item
                 else:
                     yield from scripts(item)
@@ -76,3 +77,10 @@ def test_django_makes_up_its_key_and_derives_the_rest() -> None:
 
 def test_trac_pins_the_setuptools_it_needs() -> None:
     assert any("setuptools<81" in item.run for item in load("trac").build)
+
+
+def test_who_loses_a_step_that_changes_data_is_told_what_to_do() -> None:
+    (migrate,) = load("django").participants[0].created
+    assert migrate.unknown == Question(".venv/bin/in-site python -m django migrate --check")
+    assert load("trac").participants[0].created[0].unknown == "repeat"
+    assert load("command").prepare[0].unknown == "ask"

@@ -1,7 +1,11 @@
 """What the runner reports when it cannot work, as errors for people."""
 
-from worker.remote.conversation import failed
+import pytest
+
+from worker.remote.conversation import failed, refuse
+from worker.remote.errors import HostBusy, StaleToken
 from worker.remote.host import Address
+from worker.remote.runner import Answer
 
 ADDRESS = Address("web1", "h.example", 22, "deploy", None, "liftlock", sudo=False, jump=None)
 REPORT = """\
@@ -32,3 +36,23 @@ def test_a_report_that_was_cut_off_still_makes_an_error():
     error = failed(ADDRESS, b"base=/srv/liftlock\npath=/sr")
     assert error.code == "runner-failed"
     assert "? kB free" in error.detail
+
+
+def test_a_missing_program_comes_with_its_package():
+    error = failed(ADDRESS, b"missing=flock\npackage=util-linux\n")
+    assert "needs the program flock on host web1" in error.detail
+    assert error.hint == "Install it on h.example: sudo apt-get install util-linux"
+
+
+def test_a_stale_token_tells_both():
+    with pytest.raises(StaleToken, match="refuses token 6 of lock instance:1: it has seen 7"):
+        refuse(ADDRESS, Answer("STALE", "instance%3A1 6 7"))
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"), [(" upgrade by ada", "upgrade by ada"), ("", "no note")]
+)
+def test_a_busy_host_tells_who_is_there(note, shown):
+    with pytest.raises(HostBusy, match=f"that job j-1 started .* for 12 s now: {shown}") as caught:
+        refuse(ADDRESS, Answer("BUSY", f"instance%3A1 12 j-1{note}"))
+    assert caught.value.hint.endswith("fuser -v liftlock/locks/instance%3A1.lock")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.remote import runner
-from worker.remote.host import Address
+from worker.remote.host import Address, Fence
 from worker.remote.runner import Answer, Answers, Decoder
 from worker.steps.step import Command
 
@@ -62,6 +62,18 @@ def test_a_value_is_sent_as_counted_lines(value):
     lines = rest.split("\n")[: int(head.removeprefix("E V "))]
     assert "\n".join(lines) == value
     assert sent.endswith("\nS - 1\ntrue\n.\n")
+
+
+def test_locks_go_in_one_order_with_names_that_fit_a_file():
+    fence = Fence({"instance:2/x": 7, "host:1": 12}, job="j", note="a\n\x1b[2J note ")
+    sent = runner.encode(MARK, Command("true"), {}, fence).decode()
+    head = ["J j a [2J note", "L host%3A1 12", "L instance%3A2%2Fx 7"]
+    assert sent.splitlines()[:5] == [MARK, *head, "C - 1"]
+
+
+def test_more_locks_than_a_shell_has_numbers_for_are_refused():
+    with pytest.raises(ValueError, match="more than 6 locks: a, b, c"):
+        runner.head(MARK, Fence(dict.fromkeys("gfedcba", 1), job="j", note=""))
 
 
 @pytest.mark.parametrize(

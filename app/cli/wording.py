@@ -1,0 +1,49 @@
+"""What happens to a job, in words, for the log and for the progress."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.cli.text import cell, moment, one_line
+
+
+def suspended(data: Mapping[str, Any]) -> str:
+    """What it waits for, and until when."""
+    until = f" until {moment(data['until'])}" if data.get("until") else ""
+    reason = f": {one_line(data['reason'])}" if data.get("reason") else ""
+    return f"Waiting{until}, without a worker{reason}"
+
+
+def canceling(data: Mapping[str, Any]) -> str:
+    """Who asked for it, or, from the worker, what stops when."""
+    if data.get("stops"):
+        step = f"{one_line(data['step'])} stops" if data.get("step") else "it stops"
+        then = one_line(data.get("then") or "it ends")
+        return f"Canceling: {step} {one_line(data['stops'])}, then {then}"
+    forced = "by force, " if data.get("force") else ""
+    reason = f": {one_line(data['reason'])}" if data.get("reason") else ""
+    return f"Canceling, {forced}asked for by {cell(data.get('by'))}{reason}"
+
+
+def retrying(data: Mapping[str, Any]) -> str:
+    """Which try comes when, and why."""
+    of = f" of {data['of']}" if data.get("of") else ""
+    why = (data.get("error") or {}).get("title") or "it went wrong"
+    return f"try {cell(data.get('try'))}{of} in {cell(data.get('wait_s'))} s: {one_line(why)}"
+
+
+def blockers(blocked_by: list[Mapping[str, Any]]) -> str:
+    """Who is in the way, in words."""
+    return "; ".join(_blocker(item) for item in blocked_by) or "another job"
+
+
+def _blocker(item: Mapping[str, Any]) -> str:
+    match item:
+        case {"kind": "lock", "job": job, "job_kind": kind, "actor": actor, "since": since}:
+            return f"job {job} ({kind} by {actor}, since {since})"
+        case {"kind": "order", "job": job}:
+            return f"job {job}, which was asked for earlier"
+        case {"kind": "capacity", "host": host, "capacity": capacity}:
+            return f"a free place on host {host} ({capacity} at a time)"
+        case {"kind": "locks-unavailable"}:
+            return "Redis, which does not answer"
+    return cell(dict(item))

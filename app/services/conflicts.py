@@ -1,0 +1,73 @@
+"""What becomes of a request when the same is asked for already.
+
+Decided under the lock of the instance's row (the host's, for a job without one): whoever asks at
+the same moment waits there, and finds what was decided.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import store
+from app.domain.job import JobStatus, OnConflict
+from app.errors import AlreadyWaiting
+from app.models import Job
+from app.services.ending import end_waiting
+
+
+async def resolve(
+    session: AsyncSession,
+    job: Job,
+    wanted: OnConflict,
+    *,
+    settings: Mapping[str, str] | None,
+) -> Job | None:
+    """The job to answer with instead of the new one; None when the new one is to be added.
+
+    `settings` is what the new job's site would see. Raises AlreadyWaiting.
+    """
+    match wanted:
+        case OnConflict.RETURN:
+            return await _identical(session, job, settings)
+        case OnConflict.SUPERSEDE:
+            for older in await store.jobs.lock_not_begun(session, job):
+                told = {"by": str(job.id)}
+                await end_waiting(session, older, JobStatus.SUPERSEDED, told=told)
+        case OnConflict.REJECT:
+            await _refuse(session, job)
+        case OnConflict.QUEUE:
+            pass
+    return None
+
+
+async def _identical(
+    session: AsyncSession, job: Job, settings: Mapping[str, str] | None
+) -> Job | None:
+    """The first that waits and would do the same, no later than the new one would."""
+    begin = job.not_before or datetime.now(UTC)
+    for older in await store.jobs.lock_not_begun(session, job):
+        app_server = await store.app_servers.find_of_job(session, older.id)
+        # An app server keeps the settings of the moment it was asked for.
+        has_settings = app_server is None or app_server.settings == settings
+        in_time = older.not_before is None or older.not_before <= begin
+        if has_settings and in_time and _does(older) == _does(job):
+            return older
+    return None
+
+
+def _does(job: Job) -> tuple[object, ...]:
+    """What decides what the job does; how a request named it does not."""
+    return job.host_id, job.recipe_id, job.params.get("revision")
+
+
+async def _refuse(session: AsyncSession, job: Job) -> None:
+    older = await store.jobs.find_open(session, job)
+    if older is None:
+        return
+    raise AlreadyWaiting(
+        f"Job {older.id} is {older.status} and does the same kind of work there, asked for by"
+        f" {older.actor}.",
+        hint=f"Wait for it: liftlock jobs wait {older.id}",
+        job=older.id,
+    )

@@ -1,0 +1,1 @@
+"""Benchmarks: Liftlock's speed beside plain arq and the machine's own limit, in one run."""

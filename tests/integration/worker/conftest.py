@@ -1,0 +1,71 @@
+"""A worker's handles, and a machine behind a real SSH server with room for sites."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from app import services
+from app.domain.job import LeasePolicy
+from app.gateways.locks import Locks
+from tests.support import factories, sites
+from tests.support.ssh_server import running_server
+from tests.support.stack import free_port
+from worker.jobs.runtime import Runtime
+from worker.remote.hosts import Pool
+
+RECIPE = f"""
+name: slow
+settings:
+  BUILD: {{default: "true"}}
+build:
+  - name: build
+    run: eval "$BUILD"
+start:
+  run: {sites.SERVE}
+check: {{path: /, every: 0.1}}
+"""
+
+
+@pytest.fixture
+async def machine(tmp_path):
+    async with running_server(tmp_path / "machine") as server:
+        yield server
+        for run in server.base.glob("apps/*/run/*"):
+            runner = next(server.base.glob("runner/*.sh"))
+            process = await asyncio.create_subprocess_exec("sh", runner, "stop", run, "1")
+            await process.wait()
+
+
+@pytest.fixture
+async def ctx(db, queue, vault, wakeups, redis_url, machine):
+    await services.identities.import_key(db, vault, machine.identity)
+    async with Redis.from_url(redis_url) as redis, Pool() as pool:
+        locks = Locks(redis, ttl=LeasePolicy().lease)
+        yield {"runtime": Runtime(db, queue, locks, vault, wakeups, pool, "worker-1")}
+
+
+@pytest.fixture
+async def site(db, machine, tmp_path):
+    """Make an instance on the machine, with settings."""
+    address = machine.address
+    port = free_port()
+    host = await factories.add_host(
+        db,
+        address=address.host,
+        port=address.port,
+        username=address.user,
+        host_key=address.host_key,
+        port_first=port,
+        port_last=port + 1,
+        next_port=port,
+    )
+    repository = sites.repository(tmp_path / "site")
+
+    async def make(recipe=RECIPE, **settings):
+        recipe = await factories.add_recipe(db, recipe)
+        return await factories.add_instance(
+            db, recipe=recipe, host=host, repository=repository, revision="v1", settings=settings
+        )
+
+    return make

@@ -1,0 +1,58 @@
+"""What happens beside the plan is told in words, in the log and while waiting."""
+
+import pytest
+
+from tests.unit.cli.fake import JOB, events, job, page
+
+STEP = {"number": 1, "step": "start", "title": "Start it"}
+ERROR = {"title": "No answer"}
+TOLD = [
+    ("step.retrying", {"try": 2, "of": 5, "wait_s": 1.5}, "try 2 of 5 in 1.5 s: No answer"),
+    ("step.unknown", {}, "outcome unknown: No answer"),
+    ("step.canceled", {"duration_ms": 1000}, "stopped after 1.0 s"),
+    ("step.undone", {"step": "start"}, "undone: start"),
+    ("step.undo_failed", {"step": "start"}, "NOT undone: start"),
+    ("job.suspended", {"reason": "traffic drains"}, "without a worker: traffic drains"),
+    ("job.suspended", {"until": "2026-11-21T07:00:00Z"}, "Waiting until 2026-11-21"),
+    ("job.resumed", {"worker": "w2", "attempt": 2}, "Taken up by worker w2, attempt 2"),
+    ("job.answered", {"by": "ci", "answer": "done", "step": "x"}, "Answered by ci: x done"),
+    ("job.canceling", {"by": "ci", "force": True}, "Canceling, by force, asked for by ci"),
+    ("job.canceling", {"step": "pip", "stops": "now"}, "Canceling: pip stops now, then it ends"),
+    ("job.handed_over", {"worker": "w1"}, "Handed over by worker w1"),
+    ("job.recovered", {"worker": "w1"}, "Its worker w1 went silent"),
+]
+
+
+def serve(api, *kinds):
+    """A job that told this, and has ended."""
+    found = events(*kinds, "job.succeeded")
+    api.on("GET", f"/v1/jobs/{JOB}", job())
+    api.on(
+        "GET",
+        f"/v1/jobs/{JOB}/events",
+        lambda request: (
+            200,
+            page(*[one for one in found if one["seq"] > int(request.url.params["after"])]),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("kind", "data", "words"), TOLD)
+def test_the_log_has_words_for_everything(cli, api, kind, data, words):
+    serve(api, (kind, {"error": ERROR, **data}))
+    assert words in cli("jobs", "logs", JOB).stdout
+
+
+def test_waiting_shows_what_the_job_waits_for_and_that_it_is_canceled(cli, api):
+    serve(
+        api,
+        ("job.suspended", {"reason": "traffic drains"}),
+        "job.resumed",
+        ("step.started", STEP),
+        ("step.retrying", {"try": 2, "of": 5, "wait_s": 1.0, "error": ERROR}),
+        ("job.canceling", {"by": "ci", "reason": "wrong revision"}),
+        ("step.canceled", STEP),
+    )
+    shown = cli("jobs", "wait", JOB).stdout
+    for part in ("traffic drains", "try 2 of 5 in 1.0 s", "asked for by ci: wrong revision"):
+        assert part in shown

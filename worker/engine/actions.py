@@ -1,0 +1,182 @@
+"""One action, carried out once: a command, a probe, a note. What fails is raised."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from worker.engine.context import ALIVE, UNDO, Context
+from worker.plans.outcome import StepFailed
+from worker.remote.errors import RemoteError
+from worker.remote.host import Output as Hear
+from worker.steps.output import Output, ending, failure_of
+from worker.steps.step import Command, Failure, Note, PortFree, Probe, ReadHostKey, Step, Upload
+
+
+class Failed(Exception):
+    """An action failed in a way that its step knows how to tell."""
+
+    def __init__(self, failure: Failure, detail: str, exit_code: int | None = None) -> None:
+        super().__init__(detail)
+        self.failure, self.detail, self.exit_code = failure, detail, exit_code
+
+
+@dataclass(frozen=True)
+class Done:
+    """How an action went well; `exit_code` is None when it was no command."""
+
+    exit_code: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
+
+
+def told(step: Step, error: Failed | RemoteError) -> StepFailed:
+    """The failure as people read it."""
+    if isinstance(error, RemoteError):
+        return StepFailed(error.code, error.title, error.detail, error.hint, step.name)
+    failure = error.failure
+    return StepFailed(
+        failure.code, failure.title, error.detail, failure.hint, step.name, error.exit_code
+    )
+
+
+class Actions:
+    """Raises Failed and RemoteError."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(
+        self,
+        number: int,
+        step: Step,
+        action: Command | Upload | Probe | PortFree | ReadHostKey | Note,
+    ) -> Done:
+        """Do it, or meet it on the host where it runs already."""
+        context = self._context
+
+        async def show(text: str) -> None:
+            await context.journal.output(number, step, text, undo=action is step.undo)
+
+        part = f"{number}-{UNDO}" if action is step.undo else str(number)
+        match action:
+            case Command():
+                return await self.command(action, part, show)
+            case Note():
+                await context.journal.note(action, context.facts)
+            case ReadHostKey():
+                key = await context.read_host_key()
+                return Done(facts={"host_key": key.line, "fingerprint": key.fingerprint})
+            case Upload():
+                await self._upload(action, show)
+            case Probe():
+                await self._probe(action, part, show)
+            case PortFree():
+                await self._port_free(action)
+        return Done()
+
+    async def command(self, command: Command, part: str, show: Hear) -> Done:
+        output = Output(command, self._context.redactor)
+
+        async def hear(text: str) -> None:
+            output.hear(text)
+            await show(text)
+
+        exit_code = await self._run(command, part, hear)
+        tail = output.tail()
+        said, host = f"\n{tail}" if tail else "", self._context.host.name
+        if exit_code != 0:
+            failure = failure_of(command, exit_code, output, self._context.plan.hint)
+            raise Failed(failure, f"{host}: {ending(exit_code)}.{said}", exit_code)
+        if unsaid := [name for name in command.reports if name not in output.facts]:
+            title, hint = "A command did not report its result", self._context.plan.hint
+            failure = Failure("step-failed", title, hint)
+            raise Failed(failure, f"{host}: no {', '.join(unsaid)} in:{said}", 0)
+        return Done(exit_code, output.facts)
+
+    async def ask(self, question: Command, part: str) -> tuple[int, str]:
+        """The exit code of a command that is no step of its own, and its last words."""
+        output = Output(question, self._context.redactor)
+
+        async def hear(text: str) -> None:
+            output.hear(text)
+
+        await self._forget(part)
+        exit_code = await self._run(question, part, hear)
+        # A job that waits for long comes back often, and no run of it is the last.
+        with suppress(RemoteError):
+            await self._forget(part)
+        return exit_code, output.tail()
+
+    async def _forget(self, part: str) -> None:
+        """Every question is a new one: an answer from before would be found under its name."""
+        await self._context.forget([self._context.folder(part)])
+
+    async def finish(self, command: Command, part: str, show: Hear) -> None:
+        """Follow the command to its end if it runs on the host; otherwise do nothing there."""
+        # The host starts a name once only: whatever has it is met instead of this script.
+        await self._run(replace(command, script=":", secrets=()), part, show)
+
+    async def _run(self, command: Command, part: str, hear: Hear) -> int:
+        context = self._context
+        secrets = self._secrets(command)
+        known = {name.upper().replace("-", "_"): value for name, value in context.facts.items()}
+        folder = context.folder(part)
+        context.folders[folder] = None
+        return await context.host.run(
+            replace(command, env={**known, **command.env}),
+            name=folder,
+            secrets=secrets,
+            output=hear,
+            fence=context.fence,
+        )
+
+    def _secrets(self, command: Command) -> dict[str, str]:
+        secrets = self._context.secrets
+        if missing := [name for name in command.secrets if name not in secrets]:
+            hint = f"PUT /v1/instances/NAME/secrets/{missing[0]}"
+            failure = Failure("secret-missing", "A secret that the step needs is not set", hint)
+            raise Failed(failure, f"Not set: {', '.join(missing)}.")
+        return {name: secrets[name] for name in command.secrets}
+
+    async def _upload(self, upload: Upload, show: Hear) -> None:
+        sent = await self._context.host.send(upload.source, upload.to)
+        size = f"{sent.sent_bytes} bytes in {sent.sent_files} of {sent.files} files"
+        await show(f"sent {size} to {upload.to}\n")
+
+    async def _port_free(self, asked: PortFree) -> None:
+        host = self._context.host
+        if await host.port_open(asked.port):
+            raise Failed(asked.on_failure, f"{host.name}: port {asked.port} accepts connections.")
+
+    async def _probe(self, probe: Probe, part: str, show: Hear) -> None:
+        said = ""
+        for attempt in range(1, probe.tries + 1):
+            right, said = await self._answer(probe)
+            # Also when it answers: what answers must be the process that was started.
+            if probe.alive:
+                await self._forget(f"{part}-{ALIVE}")
+                await self.command(probe.alive, f"{part}-{ALIVE}", _unheard)
+            if right:
+                await show(f"{said}\n")
+                return
+            if attempt < probe.tries:
+                await asyncio.sleep(probe.every)
+        host = self._context.host.name
+        raise Failed(probe.on_failure, f"{host}, after {probe.tries} tries: {said}.")
+
+    async def _answer(self, probe: Probe) -> tuple[bool, str]:
+        asked = f"GET http://127.0.0.1:{probe.port}{probe.path}"
+        answer = await self._context.host.http_get(probe.port, probe.path, timeout=probe.timeout)
+        if answer.problem:
+            return False, f"{asked}: {answer.problem}"
+        if answer.status not in probe.status:
+            wanted = " or ".join(str(status) for status in probe.status)
+            return False, f"{asked} answered {answer.status}, wanted {wanted}"
+        if probe.contains and probe.contains not in answer.body:
+            return False, f"{asked} answered {answer.status} without {probe.contains!r} in the page"
+        return True, f"{asked} answered {answer.status}"
+
+
+async def _unheard(_text: str) -> None:
+    """Thirty answers of `is it alive` are no news."""

@@ -1,0 +1,162 @@
+"""A whole plan: order, resumption, undo, end."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from app.domain.job import Answer
+from worker.engine.actions import Actions, Done
+from worker.engine.context import Context, Interrupted
+from worker.engine.journal import Journal
+from worker.engine.past import Asked, Past
+from worker.engine.policy import SILENT, RetryPolicy, WaitingPolicy
+from worker.engine.stepping import Stepping
+from worker.engine.stop import Stop, Stopped
+from worker.engine.undoing import Undoing
+from worker.plans.outcome import Outcome, StepFailed
+from worker.plans.plan import Plan
+from worker.remote.host import Fence, Host, HostKey
+from worker.steps.step import Wait
+
+
+async def run(
+    plan: Plan,
+    *,
+    name: str,
+    host: Host,
+    read_host_key: Callable[[], Awaitable[HostKey]],
+    journal: Journal,
+    secrets: Mapping[str, str],
+    past: Past | None = None,
+    stop: Stop | None = None,
+    fence: Fence | None = None,
+    retry: RetryPolicy | None = None,
+    waiting: WaitingPolicy | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Carry out the plan under `name` (the job's id, unique on the host).
+
+    What is done in the `past` is not run again; a step that was cut off is started under the same
+    name, so that the host can answer with the one that still runs there. An order of `stop` ends
+    the run: what was begun is undone. When `stopping` says so, Interrupted is raised between two
+    steps, with nothing undone, and Suspended when a step waits: another attempt goes on there.
+    """
+    context = Context(
+        plan=plan,
+        name=name,
+        host=host,
+        read_host_key=read_host_key,
+        journal=journal,
+        secrets=secrets,
+        facts={},
+        past=past or Past(),
+        stop=stop or Stop(),
+        fence=fence,
+        retry=retry or RetryPolicy(),
+        waiting=waiting or WaitingPolicy(),
+        stopping=stopping,
+    )
+    return await _Run(context).outcome()
+
+
+class _Run:
+    def __init__(self, context: Context) -> None:
+        self._context, self._past, self._stop = context, context.past, context.stop
+        self._steps = Stepping(context, Actions(context))
+        self._undoing = Undoing(context, Actions(context))
+
+    async def outcome(self) -> Outcome:
+        for begun in self._past.begun.values():
+            self._context.facts.update(begun.facts or {})
+        try:
+            failed = self._past.failed or await self._forward()
+        except Stopped:
+            outcome = await self._stopped()
+        else:
+            outcome = await self._failed(failed) if failed else Outcome(self._context.facts)
+        error = outcome.unproven or outcome.error
+        if error is None or error.code not in SILENT:
+            await self._context.tidy()
+        return outcome
+
+    async def _forward(self) -> StepFailed | None:
+        """Every step that is not done yet, in order; the error of the one that failed."""
+        numbered = enumerate(self._context.plan.steps, start=1)
+        todo = [(number, step) for number, step in numbered if not self._past.is_done(number)]
+        if not todo:
+            return None  # an order to stop that comes now comes too late
+        self._check_order()
+        asked = self._past.asked
+        if asked is not None and (error := await self._answered(asked)):
+            return error
+        for number, step in todo:
+            answer = asked.answer if asked is not None and asked.number == number else None
+            if answer is Answer.DONE:
+                continue
+            self._check_order()
+            if self._context.stopping():
+                raise Interrupted
+            if error := await self._steps.do(number, step, anew=answer is Answer.REPEAT):
+                return error
+            waited = isinstance(step.action, Wait) and number in self._past.begun
+            if waited and (error := await self._look_again(number)):
+                return error
+        return None
+
+    def _check_order(self) -> None:
+        if self._stop.ending is not None:
+            raise Stopped
+
+    async def _answered(self, asked: Asked) -> StepFailed | None:
+        """Act on what somebody said, or did not say yet, about a step with an unknown end."""
+        step = self._context.plan.steps[asked.number - 1]
+        if asked.answer is None:
+            raise self._steps.question(asked.number, step, since=asked.since, reason=asked.reason)
+        if asked.answer is Answer.FAILED:
+            return await self._steps.fail(asked.number, step)
+        if asked.answer is Answer.DONE:
+            done = Done(note="Somebody answered that it was done.")
+            await self._steps.succeed(asked.number, step, done, time.monotonic())
+        return await self._look_again(asked.number)
+
+    async def _look_again(self, before: int) -> StepFailed | None:
+        """The host may have changed while the job waited: its looks at it are repeated."""
+        for number, step in enumerate(self._context.plan.steps[: before - 1], start=1):
+            if step.again and (error := await self._steps.do(number, step, anew=True)):
+                return error
+        return None
+
+    async def _failed(self, error: StepFailed) -> Outcome:
+        problem = await self._undoing.undo(self._steps.undos())
+        with suppress(Stopped):
+            await self._diagnose(error)
+        return Outcome(self._context.facts, error, undone=problem is None)
+
+    async def _diagnose(self, error: StepFailed) -> None:
+        """The steps of `on_failure`, as long as the host has something to show and answers."""
+        plan = self._context.plan
+        last: StepFailed | None = error
+        for number, step in enumerate(plan.on_failure, start=len(plan.steps) + 1):
+            is_early = max(self._steps.begun, default=0) < plan.diagnose_from
+            if is_early or (last and last.code in SILENT):
+                return
+            self._check_order()
+            last = await self._steps.do(number, step, retry=False)
+
+    async def _stopped(self) -> Outcome:
+        """Undo everything that was begun, and see that nothing of it runs."""
+        undos = self._steps.undos()
+        if not self._steps.told:
+            await self._context.journal.stopping(None, None, now=True, undo=len(undos))
+        await self._undoing.end_what_runs(self._steps.cut_off())
+        problem = await self._undoing.undo(undos)
+        # A job that ran nothing on its host, which may not even be enrolled, left nothing there.
+        proof = await self._undoing.prove() if self._steps.on_host() else None
+        return Outcome(
+            self._context.facts,
+            stopped=self._stop.ending,
+            unproven=proof or problem,
+            undone=problem is None,
+            begun=len(self._steps.begun),
+            undos=len(undos),
+        )

@@ -1,0 +1,116 @@
+"""Taking back what was begun, last first, and the proof that nothing of it runs any more."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+from worker.engine.actions import Actions, Failed, told
+from worker.engine.context import UNDO, Context
+from worker.engine.policy import SILENT
+from worker.plans.outcome import StepFailed
+from worker.remote.errors import RemoteError, StaleToken
+from worker.steps.step import Command, OnCancel, Step
+
+T = TypeVar("T")
+
+#: What has no step of its own is told under this name.
+_PROOF = Step("proof", "See that nothing of the job runs", Command(":"))
+
+
+class Undoing:
+    def __init__(self, context: Context, actions: Actions) -> None:
+        self._context, self._actions = context, actions
+        #: Why the host is not asked any more.
+        self._silent: StepFailed | None = None
+
+    async def undo(self, numbers: Iterable[int]) -> StepFailed | None:
+        """Undo these steps in this order, also those behind one that fails; the first error."""
+        first = None
+        for number in numbers:
+            error = await self._undo(number, self._context.plan.steps[number - 1])
+            first = first or error
+        return first
+
+    async def prove(self) -> StepFailed | None:
+        """End every process of the job; an error when it is not certain that none lives."""
+        context = self._context
+        return await self._patient(
+            None, _PROOF, lambda: context.host.reap(context.name, context.fence)
+        )
+
+    async def end_what_runs(self, cut_off: Iterable[tuple[int, Step]]) -> None:
+        """Before the undo: steps of earlier attempts end, those that may finish by themselves."""
+        steps = list(cut_off)
+        ending = self._context.stop.ending
+        for number, step in steps:
+            is_patient = step.on_cancel is OnCancel.FINISH and not (ending and ending.force)
+            if is_patient and isinstance(step.action, Command):
+                await self._finish(number, step, step.action)
+        if steps:
+            await self.prove()
+
+    async def _finish(self, number: int, step: Step, command: Command) -> None:
+        async def show(text: str) -> None:
+            await self._context.journal.output(number, step, text, undo=False)
+
+        # However it ends, and if nobody can follow it: it is taken back next.
+        with suppress(Failed, RemoteError):
+            await self._context.stop.within(
+                self._actions.finish(command, str(number), show), finish=_nothing
+            )
+
+    async def _undo(self, number: int, step: Step) -> StepFailed | None:
+        if step.undo is None:
+            return None
+        action, began = step.undo, time.monotonic()
+        error = await self._patient(number, step, lambda: self._actions.act(number, step, action))
+        duration = time.monotonic() - began
+        await self._context.journal.step_undone(number, step, error=error, duration=duration)
+        return error
+
+    async def _patient(
+        self, number: int | None, step: Step, act: Callable[[], Awaitable[object]]
+    ) -> StepFailed | None:
+        """Do it, again after errors that pass; a host that stays silent is asked no more."""
+        policy, tries = self._context.retry, 1
+        while self._silent is None:
+            try:
+                await act()
+            except StaleToken:
+                raise
+            except (Failed, RemoteError) as error:
+                failed = told(step, error)
+                if tries < policy.tries and policy.helps(failed.code):
+                    await self._wait(number, step, failed, tries)
+                    tries += 1
+                    continue
+                if failed.code in SILENT:
+                    self._silent = failed
+                return failed
+            return None
+        return self._silent
+
+    async def _wait(self, number: int | None, step: Step, error: StepFailed, tries: int) -> None:
+        policy = self._context.retry
+        wait, anew = policy.pause(tries), policy.begins_anew(error.code)
+        if number is not None:
+            await self._context.journal.step_retrying(
+                number,
+                step,
+                tries=tries + 1,
+                of=policy.tries,
+                wait=wait,
+                error=error,
+                fresh=anew,
+                undo=True,
+            )
+            if anew:
+                with suppress(RemoteError):
+                    await self._context.forget([self._context.folder(f"{number}-{UNDO}")])
+        await asyncio.sleep(wait)
+
+
+async def _nothing() -> None:
+    """It has been told already that the step may finish."""

@@ -1,0 +1,84 @@
+"""The final state of a job, as it is written: from how its plan ended."""
+
+from typing import Any
+
+from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, ServiceState
+from app.domain.problem import CODES, docs_url
+from app.domain.redaction import Redactor
+from app.models import Job
+from worker import engine
+from worker.jobs.journal import error_of
+
+
+def end_of(
+    job: Job, outcome: engine.Outcome, state: ServiceState | None, redactor: Redactor
+) -> dict[str, Any]:
+    """What was done, and what the site serves now."""
+    if outcome.stopped is not None:
+        return {**_end_of_stopped(job, outcome, outcome.stopped, redactor), "service_state": state}
+    if outcome.error is None:
+        return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.CHANGED, "service_state": state}
+    undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
+    error = error_of(outcome.error, redactor)
+    return {
+        "status": JobStatus.FAILED,
+        "outcome": undone,
+        "error": error,
+        "service_state": state,
+    }
+
+
+def end_of_bug(bug: Exception) -> dict[str, Any]:
+    error = _error(
+        "internal-error",
+        f"The worker met {type(bug).__name__}; its log has the trace.",
+        "Report it with the worker's log; then repeat the job.",
+    )
+    return {"status": JobStatus.FAILED, "error": error, "service_state": ServiceState.UNKNOWN}
+
+
+def _end_of_stopped(
+    job: Job, outcome: engine.Outcome, ending: Ending, redactor: Redactor
+) -> dict[str, Any]:
+    """Canceled, or failed for the reason of the order; never more is said than is proven."""
+    canceled = ending.why is EndingWhy.CANCELED
+    told = {"by": ending.by, "reason": ending.reason}
+    why = redactor.clean(f"Canceled by {ending.by or 'somebody'}." if canceled else "")
+    said = " ".join(part for part in (why, ending.reason or "") if part)
+    if outcome.unproven is not None:
+        problem = error_of(outcome.unproven, redactor)
+        detail = f"{said} Not everything could be ended and undone: {problem['detail']}"
+        code = "cancel-unproven" if canceled else ending.why.value
+        error = _error(code, detail, problem["hint"], step=problem["step"])
+        return {
+            "status": JobStatus.FAILED,
+            "outcome": Outcome.ROLLBACK_FAILED,
+            "error": error,
+            "told": told,
+        }
+    detail = f"{said} {_undone(outcome)}"
+    hint = f"See what it had done: liftlock jobs logs {job.id}; do it again: liftlock jobs retry"
+    return {
+        "status": JobStatus.CANCELED if canceled else JobStatus.FAILED,
+        "outcome": Outcome.ROLLED_BACK if outcome.begun else Outcome.UNCHANGED,
+        "error": _error(ending.why.value, detail, f"{hint} {job.id}"),
+        "told": told,
+    }
+
+
+def _undone(outcome: engine.Outcome) -> str:
+    if not outcome.begun:
+        return "Nothing had been begun."
+    begun = f"{outcome.begun} step{'s' * (outcome.begun != 1)} had been begun"
+    return f"{begun}, {outcome.undos} of them undone; none of its processes runs."
+
+
+def _error(code: str, detail: str, hint: str, *, step: str | None = None) -> dict[str, Any]:
+    return {
+        "code": code,
+        "title": CODES[code].title,
+        "detail": detail,
+        "hint": hint,
+        "step": step,
+        "docs": docs_url(code),
+    }

@@ -1,0 +1,86 @@
+"""Files to a host: one question which of them it lacks, one stream with these alone."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+
+from worker.remote import calls, runner, tree
+from worker.remote.conversation import Delivery, Interrupted
+from worker.remote.host import Sent
+from worker.remote.lines import Lines, Process
+from worker.remote.link import Link
+from worker.remote.tree import Tree
+
+#: Seconds without any progress, after which the host counts as lost.
+_STALL = 60.0
+#: Seconds for the host to read through all files.
+_READING = 600.0
+
+
+async def send(link: Link, source: Path, to: str) -> Sent:
+    """Afterwards the host has these files at `to`, below its base folder."""
+    found = await asyncio.to_thread(tree.read, source, runner.relative(to))
+    return await calls.repeated(link, f"Sending {source} to {to}", lambda: _send(link, found))
+
+
+async def _send(link: Link, found: Tree) -> Sent:
+    listing = await _compare(link, found)
+    missing = await asyncio.to_thread(found.missing, listing)
+    sent = [entry for entry in missing if not entry.is_folder]
+    if missing:
+        mark = runner.new_mark()
+        line = runner.command_line(link.address, "receive")
+        async with _Stream(link, line, _head(mark, found), mark=mark) as stream:
+            await stream.pour(tree.pack(missing))
+            answer, _ = await stream.outcome(seconds=_READING)
+        if answer.word != "RECEIVED":
+            raise Interrupted("the files arrived damaged")
+    return Sent(found.files, len(sent), sum(entry.size for entry in sent))
+
+
+async def _compare(link: Link, found: Tree) -> bytes:
+    mark = runner.new_mark()
+    line = runner.command_line(link.address, "compare")
+    stdin = _head(mark, found) + found.names()
+    return (await calls.ask(Delivery(link, line, stdin, mark=mark), seconds=_READING))[1]
+
+
+def _head(mark: str, found: Tree) -> bytes:
+    return f"{mark}\n{found.folder}\n".encode()
+
+
+class _Stream(Delivery):
+    """Its stdin ends when everything was poured in."""
+
+    async def _open(self, lines: Lines) -> Process:
+        process = await lines.exec(self._words)
+        process.stdin.write(self._stdin)
+        return process
+
+    async def pour(self, chunks: Iterator[bytes]) -> None:
+        """Until the end, or until the host wants no more: it says why as its answer."""
+        assert self._process is not None  # noqa: S101 - entered
+        stdin = self._process.stdin
+        ahead = _read(chunks)
+        try:
+            while chunk := await ahead:
+                ahead = _read(chunks)
+                stdin.write(chunk)
+                async with asyncio.timeout(_STALL):
+                    await stdin.drain()
+                self._link.heard()
+            stdin.write_eof()
+        except TimeoutError as error:
+            raise Interrupted(f"the host took nothing for {_STALL:g} s") from error
+        except (OSError, asyncssh.Error):
+            return
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+
+def _read(chunks: Iterator[bytes]) -> asyncio.Task[bytes]:
+    """The next piece, read while the one before it is being sent."""
+    return asyncio.create_task(asyncio.to_thread(next, chunks, b""))
