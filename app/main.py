@@ -190,7 +190,7 @@ async def _prepare(settings: Settings, vault: Vault) -> None:
 
 
 def _database(
-    settings: Settings, *, pool_size: int = 8, announce: Announce | None = None
+    settings: Settings, *, pool_size: int = 16, announce: Announce | None = None
 ) -> Database:
     url = settings.database_url.get_secret_value()
     if urlsplit(url).scheme != "postgresql+asyncpg":

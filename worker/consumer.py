@@ -18,6 +18,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+import uvloop
 from arq.connections import create_pool
 from arq.jobs import SerializationError, deserialize_job_raw
 from arq.worker import Function, Worker
@@ -42,12 +43,15 @@ class Consumer(Worker):
     __signature__ = inspect.signature(Worker)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _bring_a_fast_loop()
         super().__init__(*args, **kwargs)
         if not self.job_timeout_s:
             raise ValueError("job_timeout must be a number: without one arq runs jobs twice.")
         self._claims: Claims
         self._kick = asyncio.Event()
         self._signals = 0
+        #: redis-py can lose a cancellation: the loops look here too.
+        self._is_over = False
         self.draining = asyncio.Event()
         self.ctx["draining"] = self.draining
 
@@ -71,6 +75,7 @@ class Consumer(Worker):
                     await asyncio.wait_for(self._kick.wait(), self.poll_delay_s)
             await self._drained()
         finally:
+            self._is_over = True
             for task in loops:
                 task.cancel()
             await asyncio.wait(loops)
@@ -78,12 +83,12 @@ class Consumer(Worker):
     async def _poll_iteration(self) -> None:
         free = self.max_jobs - len(self.tasks)
         if free > 0:
-            for job_id in await self._claims.take(free):
-                self._start(job_id)
+            for job_id, message in await self._claims.take(free):
+                self._start(job_id, message)
         await self.heart_beat()
 
-    def _start(self, job_id: str) -> None:
-        task = self.loop.create_task(self.run_job(job_id, 0))
+    def _start(self, job_id: str, message: bytes | None) -> None:
+        task = self.loop.create_task(self._work(job_id, message))
         self.tasks[job_id] = task
         task.add_done_callback(lambda _: self._ended(job_id))
 
@@ -93,10 +98,8 @@ class Consumer(Worker):
             log.error("job.crashed", job=job_id, exc_info=task.exception())
         self._kick.set()
 
-    async def run_job(self, job_id: str, score: int) -> None:
+    async def _work(self, job_id: str, message: bytes | None) -> None:
         """Call the function; whatever it does, the message is done with: Postgres has the job."""
-        del score
-        message = await self._safely(self._claims.message(job_id))
         call = self._call(job_id, message) if message else None
         try:
             if call is not None:
@@ -125,12 +128,12 @@ class Consumer(Worker):
 
     async def _wake(self) -> None:
         """A push wakes one worker; without one, look every few seconds."""
-        while True:
+        while not self._is_over:
             await self._safely(self.pool.blpop([wake_key(self.queue_name)], timeout=LOOK_EVERY))
             self._kick.set()
 
     async def _renew(self) -> None:
-        while True:
+        while not self._is_over:
             await asyncio.sleep(RENEW_EVERY)
             await self._safely(self._claims.renew(list(self.tasks)))
 
@@ -186,3 +189,11 @@ class Consumer(Worker):
     def _cancel(self) -> None:
         for task in self.tasks.values():
             task.cancel()
+
+
+def _bring_a_fast_loop() -> None:
+    """The loop that arq will take: that of the API's server, unless one is running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(uvloop.new_event_loop())

@@ -1,7 +1,6 @@
 """Composition root of the worker: `arq worker.main.WorkerSettings` starts it."""
 
 import asyncio
-import contextlib
 import os
 import socket
 from datetime import timedelta
@@ -30,6 +29,10 @@ settings = Settings()
 arq.worker.Worker = Consumer  # type: ignore[misc]
 
 
+#: Seconds for what always runs to notice that the worker ends.
+_END = 5.0
+
+
 async def startup(ctx: dict[str, Any]) -> None:
     configure_logging(settings.log_level, as_json=settings.log_json)
     wakeups = Wakeups(ctx["redis"])
@@ -52,10 +55,11 @@ async def startup(ctx: dict[str, Any]) -> None:
 
 
 async def shutdown(ctx: dict[str, Any]) -> None:
-    for task in (ctx["sweeper"], ctx["listener"]):
+    always = {ctx["sweeper"], ctx["listener"]}
+    for task in always:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    # Bounded: redis-py can lose a cancellation.
+    await asyncio.wait(always, timeout=_END)
     await ctx["runtime"].wakeups.finish()
     await ctx["runtime"].pool.aclose()
     await ctx["runtime"].db.close()

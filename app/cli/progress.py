@@ -59,8 +59,8 @@ class Progress:
             "step.output": self._take,
             "step.succeeded": self._succeed,
             "step.failed": self._fail,
-            "step.unknown": self._fail,
-            "step.canceled": self._fail,
+            "step.unknown": lambda step: self._fail(step, "cut off"),
+            "step.canceled": lambda step: self._fail(step, "stopped"),
             "step.retrying": lambda step: self._say(f"        {retrying(step)}"),
             "step.undone": lambda step: self._say(f"        undone: {_named(step)}"),
             "step.undo_failed": lambda step: self._say(f"        NOT undone: {_named(step)}"),
@@ -106,10 +106,10 @@ class Progress:
         self._be("Working")
         self._say(text, style="green" if self._live else "")
 
-    def _fail(self, data: Mapping[str, Any]) -> None:
+    def _fail(self, data: Mapping[str, Any], how: str = "failed") -> None:
         lines = [*self._lines, *filter(None, plain(self._unfinished).split("\n"))]
         took = duration((data.get("duration_ms") or 0) / 1000)
-        text = f"✗ {self._headline()}  {took}" if self._live else f"        failed after {took}"
+        text = f"✗ {self._headline()}  {took}" if self._live else f"        {how} after {took}"
         self._be("Cleaning up")
         self._say(text, style="red" if self._live else "")
         for line in lines:

@@ -10,8 +10,8 @@ from arq.utils import timestamp_ms
 #: Milliseconds after which the claims of a dead worker may be taken.
 LEASE = 15_000
 
-# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims. Claimed ids leave the queue
-# only when done, so that another worker finds them when the lease ends.
+# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims, prefix of messages. Claimed
+# ids leave the queue only when done, so that another worker finds them when the lease ends.
 _TAKE = """
 local found = {}
 local from = 0
@@ -20,7 +20,7 @@ while #found < tonumber(ARGV[2]) do
   for _, id in ipairs(ids) do
     if #found < tonumber(ARGV[2])
         and redis.call('SET', ARGV[5] .. id, ARGV[4], 'NX', 'PX', ARGV[3]) then
-      found[#found + 1] = id
+      found[#found + 1] = { id, redis.call('GET', ARGV[6] .. id) }
     end
   end
   if #ids < 500 then break end
@@ -46,15 +46,14 @@ class Claims:
         self._take = redis.register_script(_TAKE)
         self._end = redis.register_script(_END)
 
-    async def take(self, most: int) -> list[str]:
-        """Ids of at most so many messages that are due, now this worker's; one round trip."""
-        now = timestamp_ms()
-        values: list[str | int] = [now, most, LEASE, self._owner, in_progress_key_prefix]
-        return [name.decode() for name in await self._take([self._queue], values)]
+    async def take(self, most: int) -> list[tuple[str, bytes | None]]:
+        """At most so many messages that are due, now this worker's: their ids and texts.
 
-    async def message(self, name: str) -> bytes | None:
-        found: bytes | None = await self._redis.get(job_key_prefix + name)
-        return found
+        One round trip. A text is None when Redis has lost it.
+        """
+        prefixes = [in_progress_key_prefix, job_key_prefix]
+        values: list[str | int] = [timestamp_ms(), most, LEASE, self._owner, *prefixes]
+        return [(name.decode(), text) for name, text in await self._take([self._queue], values)]
 
     async def renew(self, names: Iterable[str]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:

@@ -81,6 +81,7 @@ class Wakeups:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
+                _heed_cancellation()
                 self._note_absence(error)
             # Processes that lost the same Redis do not come back all at once.
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311  (no secret)
@@ -120,6 +121,7 @@ class Wakeups:
             await listener.subscribe(CHANNEL)
             is_asked = False
             while True:
+                _heed_cancellation()
                 message = await listener.get_message(timeout=_SILENCE)
                 if message is not None:
                     is_asked = False
@@ -147,3 +149,10 @@ class Wakeups:
         if not self._is_away:
             log.warning("wakeups.redis_away", reason=type(error).__name__)
         self._is_away = True
+
+
+def _heed_cancellation() -> None:
+    """redis-py loses a cancellation that meets it while it connects; the task still knows."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -77,8 +77,9 @@ async def claim(
     worker: str,
     lock_names: Sequence[str],
     most_running: int = 0,
+    plan: Sequence[Mapping[str, Any]] | None = None,
 ) -> Claim:
-    """Take the job in one transaction: attempt, lease, capacity, fencing tokens, event.
+    """Take the job in one transaction: attempt, lease, capacity, fencing tokens, plan, event.
 
     `most_running` bounds the jobs that run at a time, everywhere together; 0 is no bound.
     Raises LostOwnership when it is not to be had, Blocked when the order of requests or a
@@ -104,6 +105,7 @@ async def claim(
             lock_names=lock_names,
             facts=turn.facts,
             event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
+            plan=plan,
         )
         # The first attempt has nothing behind it.
         steps = await store.steps.list_of_job(session, job.id) if attempt > 1 else []

@@ -62,8 +62,9 @@ async def settle(
         )
         if not at_once:
             await _follow_up(session, job, status, error, told or {})
-    await _note_reachability(db, job, error)
     async with db.statement() as session:
+        # Not with the end of the job: a claim locks the host first and the job after it.
+        await _note_reachability(session, job, error)
         return await store.outbox.list_rivals(session, job)
 
 
@@ -124,12 +125,12 @@ async def move(
     await store.events.append(session, job.id, event, attempt=attempt)
 
 
-async def _note_reachability(db: Database, job: Job, error: Mapping[str, Any] | None) -> None:
+async def _note_reachability(
+    session: AsyncSession, job: Job, error: Mapping[str, Any] | None
+) -> None:
     """The host's state as the job found it: unreachable, or ready again."""
     unreachable = error is not None and error.get("code") == "host-unreachable"
     if job.host_id is None or job.dry_run or (error is not None and not unreachable):
         return
     found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
-    # Not with the end of the job: a claim locks the host first and the job after it.
-    async with db.statement() as session:
-        await store.hosts.note_status(session, job.host_id, found)
+    await store.hosts.note_status(session, job.host_id, found)

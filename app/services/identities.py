@@ -39,7 +39,7 @@ async def ensure(db: Database, vault: Vault) -> bool:
         await store.identities.lock_all(session)
         found = await store.identities.list_all(session)
         for identity in found:
-            vault.open(identity.ciphertext, context=_context(identity))
+            vault.open(identity.ciphertext, context=_context(identity.id))
         if not found:
             await _add(session, vault, ed25519.Ed25519PrivateKey.generate())
     return not found
@@ -47,9 +47,9 @@ async def ensure(db: Database, vault: Vault) -> bool:
 
 async def private_keys(db: Database, vault: Vault) -> list[str]:
     """Every usable key in OpenSSH's format, the newest first."""
-    async with db.transaction() as session:
-        found = await store.identities.list_all(session)
-    return [vault.open(row.ciphertext, context=_context(row)) for row in found]
+    async with db.statement() as session:
+        found = await store.identities.list_sealed(session)
+    return [vault.open(sealed, context=_context(key)) for key, sealed in found]
 
 
 async def list_all(db: Database) -> list[PublicIdentity]:
@@ -87,7 +87,7 @@ async def _replace(session: AsyncSession, vault: Vault, key: _PrivateKey) -> lis
 
 async def _add(session: AsyncSession, vault: Vault, key: _PrivateKey) -> Identity:
     identity = Identity(public_key=_public(key), ciphertext=b"")
-    identity.ciphertext = vault.seal(_private(key), context=_context(identity))
+    identity.ciphertext = vault.seal(_private(key), context=_context(identity.id))
     return await store.identities.add(session, identity)
 
 
@@ -138,5 +138,5 @@ def _shown(found: Sequence[Identity]) -> list[PublicIdentity]:
     ]
 
 
-def _context(identity: Identity) -> str:
-    return f"identity:{identity.id}"
+def _context(identity_id: UUID) -> str:
+    return f"identity:{identity_id}"

@@ -74,7 +74,7 @@ async def request(
     """
     async with db.transaction() as session:
         not_before = begin_of(request.not_before)
-        job = Job(
+        job = store.jobs.new(
             kind=request.kind,
             params=_params(request),
             dry_run=request.dry_run,

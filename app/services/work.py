@@ -122,7 +122,7 @@ def new_app_server(
 ) -> AppServer:
     """The row of a provision's app server, with its own copy of the settings."""
     revision = job.params["revision"]
-    return AppServer(
+    return store.app_servers.new(
         instance_id=instance.id,
         host_id=host.id,
         job_id=job.id,

@@ -27,6 +27,11 @@ _ADD = f"""
 """  # noqa: S608 (columns of the model, nothing from outside)
 
 
+def new(**values: Any) -> AppServer:
+    """An app server that is in no table yet, with the defaults of what is not given."""
+    return _INSERT.new(**values)
+
+
 async def add(session: AsyncSession, app_server: AppServer, *, next_port: int) -> None:
     """Insert it and count on. Call with the rows of its instance and its host locked."""
     one, values = app_server, _INSERT.values(app_server)

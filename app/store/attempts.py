@@ -29,6 +29,7 @@ _CLAIM = f"""
                lease_until = clock_timestamp() + $4, blocked_by = '[]', lock_deadline = NULL,
                suspended = NULL, started_at = coalesce(started_at, clock_timestamp()),
                facts = coalesce(nullif(facts, 'null'), $5::jsonb),
+               plan = coalesce($8::jsonb, plan),
                last_seq = last_seq + CASE WHEN $7::text IS NULL THEN 0 ELSE 1 END
         WHERE id = $1 AND attempt = $2 - 1 AND lease_until IS NULL
           AND status IN ('queued', 'blocked', 'canceling')
@@ -109,10 +110,12 @@ async def claim(
     lock_names: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
     event: EventType | None = None,
+    plan: Sequence[Mapping[str, Any]] | None = None,
 ) -> Claimed:
     """Take the job as that attempt; raises LostOwnership when it is not to be had.
 
-    `facts` are kept unless an earlier attempt froze its own. `event` tells of it.
+    `facts` are kept unless an earlier attempt froze its own, and the `plan` is kept for people.
+    `event` tells of it.
     """
     found = await driver(session).fetchrow(
         _CLAIM,
@@ -123,6 +126,7 @@ async def claim(
         None if facts is None else json.dumps(facts),
         sorted(lock_names),
         event,
+        None if plan is None else json.dumps(plan),
     )
     if found is None:
         raise LostOwnership

@@ -43,9 +43,13 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, role: str = "api", pool_size: int = 8, announce: Announce | None = None
+        self, url: str, *, role: str = "api", pool_size: int = 16, announce: Announce | None = None
     ) -> None:
-        """`announce` is told after each commit which topics have news."""
+        """`announce` is told after each commit which topics have news.
+
+        Connections beyond `pool_size` are closed after use; opening one costs more than ten
+        statements.
+        """
         self._announce = announce
         self._unit: ContextVar[AsyncSession | None] = ContextVar("unit", default=None)
         self._engine = create_async_engine(

@@ -1,10 +1,15 @@
 """Statements about Liftlock's own SSH keys."""
 
+from uuid import UUID
+
 from sqlalchemy import text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.models import Identity
+from app.store.database import driver
+
+_SEALED = "SELECT id, ciphertext FROM identities ORDER BY id DESC"
 
 
 async def lock_all(session: AsyncSession) -> None:
@@ -23,6 +28,11 @@ async def list_all(session: AsyncSession) -> list[Identity]:
     """Newest first."""
     query = select(Identity).order_by(col(Identity.id).desc())
     return list((await session.exec(query)).all())
+
+
+async def list_sealed(session: AsyncSession) -> list[tuple[UUID, bytes]]:
+    """Id and private key, as it is stored; newest first."""
+    return [(row[0], row[1]) for row in await driver(session).fetch(_SEALED)]
 
 
 async def deactivate_all(session: AsyncSession) -> None:

@@ -33,6 +33,11 @@ _ADD = f"""
 _KEEP_PLAN = "UPDATE jobs SET plan = $2::jsonb WHERE id = $1 AND plan IS DISTINCT FROM $2::jsonb"
 
 
+def new(**values: Any) -> Job:
+    """A job that nobody has inserted yet, with the defaults of what is not given."""
+    return _INSERT.new(**values)
+
+
 async def add(session: AsyncSession, job: Job, *told: events.NewEvent) -> Job:
     """Insert it with its first events."""
     job.last_seq = len(told)

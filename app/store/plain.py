@@ -42,7 +42,7 @@ class Columns(Generic[M]):
 
 
 class Insert(Generic[M]):
-    """The INSERT of an object, with all columns but those that Postgres numbers."""
+    """New objects, and their INSERT with all columns but those that Postgres numbers."""
 
     def __init__(self, model: type[M]) -> None:
         table = model.__table__  # type: ignore[attr-defined]
@@ -53,6 +53,16 @@ class Insert(Generic[M]):
         #: How many parameters it has; what else a statement needs comes behind them.
         self.size = len(found)
         self._columns = [(one.name, isinstance(one.type, JSONB)) for one in found]
+        self._model = model
+        fields = {name: one for name, one in model.model_fields.items() if not one.is_required()}
+        made = {name: one.default_factory for name, one in fields.items() if one.default_factory}
+        self._made: dict[str, Callable[[], Any]] = made  # type: ignore[assignment]
+        self._defaults = {n: one.default for n, one in fields.items() if n not in made}
+
+    def new(self, **values: Any) -> M:
+        """As the model's own constructor makes it, for a thirtieth of its price."""
+        made = {name: make() for name, make in self._made.items() if name not in values}
+        return _object(self._model, {**self._defaults, **made, **values})
 
     def values(self, row: M) -> list[Any]:
         return [_written(getattr(row, name), as_json=json_) for name, json_ in self._columns]
@@ -68,8 +78,13 @@ def _reader(kind: Any) -> Callable[[Any], Any] | None:
 
 
 def _detached(model: type[M], values: Mapping[str, Any]) -> M:
+    made = _object(model, values)
+    make_transient_to_detached(made)
+    return made
+
+
+def _object(model: type[M], values: Mapping[str, Any]) -> M:
     # The ORM's way to an object for a row. `Model(...)` would take thirty times as long.
     made: M = manager_of_class(model).new_instance()
     vars(made).update(values)
-    make_transient_to_detached(made)
     return made

@@ -53,13 +53,6 @@ async def get(session: AsyncSession, name: str, version: int | None = None) -> R
     return recipe
 
 
-async def by_id(session: AsyncSession, recipe_id: UUID) -> Recipe:
-    recipe = await session.get(Recipe, recipe_id)
-    if recipe is None:
-        raise NotFound(f"There is no recipe {recipe_id}.")
-    return recipe
-
-
 async def labels(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
     """`name@version` by id."""
     if not ids:

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.timeout(120)
 
 #: Where a worker dies, and in how many attempts the job is then done.
 IN_A_JOB = {
-    "plan kept, not claimed": 1,
     "locks taken, not claimed": 1,
     "claimed": 2,
     "before the intent": 2,

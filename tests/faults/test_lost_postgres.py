@@ -17,7 +17,6 @@ from tests.support.postgres import FAST, migrate
 pytestmark = pytest.mark.timeout(120)
 
 PHASES = [
-    "plan kept, not claimed",
     "claimed",
     "after the intent",
     "started on the host",

@@ -12,7 +12,6 @@ pytestmark = pytest.mark.timeout(120)
 
 #: What an outage meets: the point at which the worker stands still meanwhile.
 PHASES = [
-    "plan kept, not claimed",
     "claimed",
     "started on the host",
     "output written",

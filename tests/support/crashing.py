@@ -218,7 +218,6 @@ def _at_every_intent() -> None:
 POINTS: dict[str, Callable[[], None]] = {
     "api: committed, not pushed": lambda: before(JobQueue, "push"),
     "api: pushed": lambda: after(JobQueue, "push"),
-    "plan kept, not claimed": lambda: after(services.execution, "keep_plan"),
     "locks taken, not claimed": lambda: after(JobLocks, "acquire"),
     "every intent": _at_every_intent,
     "claimed": lambda: after(services.claiming, "claim"),

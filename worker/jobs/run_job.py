@@ -49,7 +49,7 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
 
 
 async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
-    await services.execution.keep_plan(runtime.db, work.job.id, plan_of(work).describe())
+    plan = plan_of(work).describe()
     locks = JobLocks(runtime.locks, work.job, worker=runtime.name)
     try:
         await locks.acquire()
@@ -62,9 +62,11 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
                 worker=runtime.name,
                 lock_names=locks.names,
                 most_running=runtime.most_running,
+                plan=plan,
             )
             await _carry_out(runtime, claim, locks, lease, news)
     except Blocked as blocked:
+        await services.execution.keep_plan(runtime.db, work.job.id, plan)
         await services.claiming.block(
             runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
         )
@@ -139,7 +141,9 @@ async def _suspend(
 async def _run(runtime: Runtime, claim: Claim, lease: Lease, stop: engine.Stop) -> dict[str, Any]:
     """The engine's run, as the final state to write."""
     db, work, job, plan = runtime.db, claim.work, claim.job, plan_of(claim.work)
-    await lease.insist(lambda: services.execution.keep_plan(db, job.id, plan.describe()))
+    if (described := plan.describe()) != job.plan:
+        # What the claim froze is not what was seen before it.
+        await lease.insist(lambda: services.execution.keep_plan(db, job.id, described))
     if job.dry_run:
         return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.UNCHANGED}
     secrets = await lease.insist(lambda: services.claiming.reveal_secrets(db, runtime.vault, work))

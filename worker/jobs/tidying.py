@@ -1,6 +1,8 @@
 """Old folders of steps on a host: removed now and then, by whoever works there anyway."""
 
+import asyncio
 import time
+from contextlib import suppress
 
 from app.services.work import Work
 from worker import engine
@@ -10,6 +12,8 @@ from worker.remote.host import Host
 
 #: Seconds between two removals on one host, and days for which a folder is kept.
 EVERY, KEEP_DAYS = 3_600.0, 7
+#: Seconds that it may take.
+MOST = 5.0
 
 
 async def tidy(runtime: Runtime, work: Work, host: Host, outcome: engine.Outcome) -> None:
@@ -19,7 +23,7 @@ async def tidy(runtime: Runtime, work: Work, host: Host, outcome: engine.Outcome
     if not well or work.host.host_key is None or (last is not None and now - last < EVERY):
         return
     runtime.tidied[work.host.id] = now
-    try:
-        await host.tidy(KEEP_DAYS)
-    except RemoteError:
-        return  # the job is done; another one will tidy
+    # The job is done and waits to be told so: when this does not go at once, another job tidies.
+    with suppress(RemoteError, TimeoutError):
+        async with asyncio.timeout(MOST):
+            await host.tidy(KEEP_DAYS)

@@ -1,6 +1,7 @@
 """The pool: one connection for each address, shared by all jobs of a worker."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
@@ -32,7 +33,7 @@ class Pool:
 
     def hosts(self, identities: Sequence[str]) -> "Hosts":
         """`identities` are private keys in OpenSSH's text form, the newest first."""
-        return Hosts(self, [asyncssh.import_private_key(text) for text in identities])
+        return Hosts(self, [_key(text) for text in identities])
 
     def link(self, address: Address, identities: list[asyncssh.SSHKey]) -> Link:
         place = address, tuple(key.get_fingerprint() for key in identities)
@@ -59,6 +60,12 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+@lru_cache(maxsize=8)
+def _key(text: str) -> asyncssh.SSHKey:
+    """Every job brings the same ones."""
+    return asyncssh.import_private_key(text)
 
 
 class Hosts:

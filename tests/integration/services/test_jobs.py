@@ -1,10 +1,12 @@
+from datetime import timedelta
+
 import pytest
 
 from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.host import HostStatus
-from app.domain.job import JobKind, JobStatus
+from app.domain.job import JobKind, JobStatus, WaitPolicy
 from app.errors import Conflict, Invalid, PlanNotReady
 from app.gateways.queue import JobQueue
 from tests.support import factories
@@ -30,7 +32,8 @@ async def test_a_job_is_kept_while_redis_is_away(db, vault, tmp_path):
     view = await factories.request(db, nowhere, vault)
     found = await services.jobs.get(db, view.job.id)
     assert found.job.status is JobStatus.QUEUED
-    assert await services.recovery.dispatch(db, nowhere, policy=WaitPolicy(push_again_after=timedelta())) == 1
+    at_once = WaitPolicy(push_again_after=timedelta())
+    assert await services.recovery.dispatch(db, nowhere, policy=at_once) == 1
     await nowhere.close()
 
 

@@ -5,6 +5,7 @@ import asyncpg
 import pytest
 
 from app import store
+from app.domain.event import EventType
 from app.domain.job import JobKind
 from app.errors import Unavailable
 from app.models import Host, Job
@@ -145,6 +146,25 @@ async def test_news_are_told_after_the_commit_and_never_without_one(database_url
         assert told == []
     assert told == ["events", ["a"]]
     await db.close()
+
+
+async def test_a_row_that_plain_sql_writes_is_the_one_that_the_orm_reads(db):
+    host = await factories.add_host(db)
+    told = (EventType.JOB_QUEUED, {"kind": "enroll"})
+    async with db.transaction() as session:
+        made = store.jobs.new(kind=JobKind.ENROLL, host_id=host.id, params={"a": [1]}, priority=3)
+        await store.jobs.add(session, made, told)
+    async with db.transaction() as session:
+        read = await store.jobs.get(session, made.id)
+    assert read.model_dump() == made.model_dump()
+    assert read.sequence is not None
+    assert await factories.event_types(db, made.id) == [EventType.JOB_QUEUED]
+
+
+def test_a_new_object_has_the_defaults_that_its_model_gives():
+    made = store.jobs.new(kind=JobKind.ENROLL).model_dump()
+    same = {"id": made["id"], "created_at": made["created_at"]}
+    assert made == {**Job(kind=JobKind.ENROLL).model_dump(), **same}
 
 
 async def test_rows_of_plain_sql_are_the_objects_that_the_orm_reads(db):
