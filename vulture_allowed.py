@@ -59,6 +59,8 @@ def used(it: Any) -> tuple[Any, ...]:
         it.n,
         # tarfile writes it into the header.
         it.mtime,
+        # rich calls it.
+        it.on_broken_pipe,
         # PyYAML looks it up in the class.
         it.yaml_implicit_resolvers,
     )

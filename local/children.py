@@ -49,7 +49,7 @@ class Policy:
 
 
 class Children:
-    """Starts children in order, restarts the dead, stops all in reverse order."""
+    """Starts children in order, restarts the dead, stops all by turns, in reverse order."""
 
     def __init__(
         self,
@@ -58,11 +58,14 @@ class Children:
         remember: Callable[[str, Process | None], None],
         say: Callable[[str], None],
         policy: Policy | None = None,
+        turn: Callable[[str], int] = lambda _: 0,
     ) -> None:
+        """`turn` tells by its name when a child is stopped: those with the lowest come first."""
         self._logs = logs
         self._remember = remember
         self._say = say
         self._policy = policy or Policy()
+        self._turn = turn
         self._kept: list[_Kept] = []
         self._once: asyncio.subprocess.Process | None = None
         self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -113,13 +116,14 @@ class Children:
         self._given_up.result()
 
     async def stop(self) -> None:
-        """Stop all, the last started first, each proved gone before the next."""
+        """Stop all, each proved gone before the next; in one turn the last started first."""
         if self._once is not None and self._once.returncode is None:
             self._once.terminate()
             await self._wait(self._once, 10.0)
             if self._once.returncode is None:
                 self._once.kill()
                 await self._once.wait()
+        self._kept.sort(key=lambda kept: self._turn(kept.child.name), reverse=True)
         while self._kept:
             kept = self._kept.pop()
             await self._end(kept)

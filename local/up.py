@@ -18,8 +18,8 @@ from local.parts import Parts
 
 FIRST_TOKEN = "up"  # noqa: S105  (the token's name)
 ADMIN = ("--scope", "admin")
-#: Who is stopped first among the processes of a killed `up`; the servers come last.
-LAST = ("redis", "postgres")
+#: Beginnings of names, in the order of stopping: workers drain, and need all others for it.
+STOPPED = ("worker-", "api", *demo.NAMES, "redis", "postgres")
 #: Where to reach a server that listens on every address.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
@@ -60,7 +60,9 @@ class _Up:
     def __init__(self, options: Options, data: Data) -> None:
         self.options = options
         self.data = data
-        self.children = Children(data.logs, remember=data.remember, say=say, policy=options.policy)
+        self.children = Children(
+            data.logs, remember=data.remember, say=say, policy=options.policy, turn=turn
+        )
         self.stopping = asyncio.Event()
         self.held = contextlib.ExitStack()
 
@@ -71,7 +73,7 @@ class _Up:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         interrupted = not work.done()
         if interrupted:
-            say("Stopping: workers and API first, then Redis and PostgreSQL.")
+            say("Stopping: workers and API first, the databases last.")
         for task in (work, stop):
             task.cancel()
         await asyncio.wait({work, stop})
@@ -154,7 +156,7 @@ class _Up:
 def stop_leftovers(data: Data) -> None:
     """End what an `up` that was killed left running (blocks); raises Failed when it cannot."""
     left = {name: process for name, process in data.state.processes.items() if process.is_alive()}
-    for name in sorted(left, key=lambda name: LAST.index(name) if name in LAST else -1):
+    for name in sorted(left, key=turn):
         say(f"Stopping {name} (process {left[name].pid}), left by an `up` that was killed")
         signals = postgres.STOP if name == "postgres" else ((signal.SIGTERM, 10.0),)
         if not processes.end(left[name], (*signals, (signal.SIGKILL, 5.0))):
@@ -162,6 +164,11 @@ def stop_leftovers(data: Data) -> None:
     postgres.clear(data.postgres)
     for name in list(data.state.processes):
         data.remember(name, None)
+
+
+def turn(name: str) -> int:
+    """When the part of that name is stopped; the lowest comes first."""
+    return next((at for at, start in enumerate(STOPPED) if name.startswith(start)), 0)
 
 
 def say(text: str) -> None:

@@ -1,14 +1,30 @@
 """ETags are version numbers; a change names the one it was made from."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, Request, Response
 
 from app.errors import IfMatchMissing
 from app.services.versions import Expected
 
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
+
+
+@dataclass(frozen=True)
+class Known:
+    """The versions that the caller has; `any` is a `*`."""
+
+    versions: frozenset[int] = frozenset()
+    any: bool = False
+
+    @property
+    def newest(self) -> int | None:
+        return max(self.versions, default=None)
+
+    def has(self, version: int) -> bool:
+        return self.any or version in self.versions
 
 
 def etag(version: int) -> str:
@@ -33,14 +49,17 @@ async def _expected(
 
 
 async def _known(
+    request: Request,
     if_none_match: Annotated[
         str | None,
-        Header(description="The ETag of the answer you have.", examples=['W/"7"']),
+        Header(description="ETags of the answers you have, or `*`.", examples=['W/"7"']),
     ] = None,
-) -> int | None:
-    found = _TAG.search(if_none_match or "")
-    return int(found[1]) if found else None
+) -> Known:
+    # A header may come several times; the declared parameter has one of them.
+    del if_none_match
+    text = ", ".join(request.headers.getlist("if-none-match"))
+    return Known(frozenset(map(int, _TAG.findall(text))), any=text.strip() == "*")
 
 
-IfNoneMatch = Annotated[int | None, Depends(_known)]
+IfNoneMatch = Annotated[Known, Depends(_known)]
 IfMatch = Annotated[Expected, Depends(_expected)]

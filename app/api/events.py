@@ -110,11 +110,11 @@ async def list_job_events(
         job_id,
         after=wanted.after,
         limit=wanted.limit,
-        known=known,
+        known=known.newest,
         seconds=wait.seconds,
     )
     headers = {"ETag": etag(found.last_seq), **wait.headers}
-    if found.last_seq == known:
+    if known.has(found.last_seq):
         return Response(status_code=304, headers=headers)
     return _page(found, f"/v1/jobs/{job_id}/events?limit={wanted.limit}", headers)
 

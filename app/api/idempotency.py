@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from app import services
 from app.api.body import ReadRequest, media_type_of
@@ -16,6 +17,12 @@ from app.services.idempotency import Kept, Keyed
 REPLAYED = "Idempotent-Replayed"
 #: Visible ASCII.
 _PATTERN = r"^[!-~]{1,255}$"
+
+_SEVERAL = {
+    "type": "value_error",
+    "loc": ("header", "idempotency-key"),
+    "msg": "Send one key: of two nobody knows which one counts.",
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -27,7 +34,8 @@ async def _documented(
             pattern=_PATTERN,
             description="Any text of your own, new for each thing you want done. Sent again with"
             " the same request within a day, it gets the first answer again"
-            f" (`{REPLAYED}: true`) and nothing is done twice.",
+            f" (`{REPLAYED}: true`) and nothing is done twice; at once, whatever `Prefer: wait`"
+            " says. Sent once: two of them are refused.",
             examples=["0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"],
         ),
     ] = None,
@@ -46,7 +54,10 @@ def responses(declared: Responses) -> Responses:
 
 async def answer_once(request: Request, handle: Handler) -> Response:
     """Handle a request; one with a key that was answered before is answered the same again."""
-    key = request.headers.get("idempotency-key", "")
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise RequestValidationError([_SEVERAL])
+    key = keys[0] if keys else ""
     if re.fullmatch(_PATTERN, key) is None:
         # No key, or none that the route will accept.
         return await handle(request)

@@ -25,6 +25,8 @@ class Exit(IntEnum):
     TIMED_OUT = 4
     UNREACHABLE = 5
     INTERRUPTED = 130
+    #: Nobody reads any more: 128 + SIGPIPE, as a shell says it of other programs.
+    UNREAD = 141
 
 
 class CliError(Exception):

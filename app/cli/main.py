@@ -24,7 +24,7 @@ from app.cli import (
 )
 from app.cli.errors import CliError, Exit, Interrupted
 from app.cli.noun import Noun, help_of
-from app.cli.output import Output, prepare_streams
+from app.cli.output import Output, drop_unread, prepare_streams
 from app.cli.session import DEFAULT_URL, Outside, Session, of
 
 SHOW_TRACEBACK = "LIFTLOCK_TRACEBACK"
@@ -43,6 +43,8 @@ class Root(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            raise typer.Exit(Exit.UNREAD) from None
         except CliError as error:
             session = ctx.find_object(Session)
             output = session.output if session else Output()
@@ -150,7 +152,15 @@ def run() -> None:
     """Carry out the command line; every end is an exit code."""
     prepare_streams()
     try:
-        app(prog_name="liftlock")
+        try:
+            app(prog_name="liftlock")
+        finally:
+            # Else the interpreter meets a closed pipe at its very end, and complains.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        drop_unread()
+        sys.exit(Exit.UNREAD)
     except Exception as error:
         if os.environ.get(SHOW_TRACEBACK):
             raise

@@ -1,6 +1,7 @@
 """What a command writes: tables and sentences for people, JSON for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,15 @@ from app.cli.text import cell, columns, plain
 Column = tuple[str, str]
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process as if something had failed; called while it is handled."""
+        raise  # noqa: PLE0704
+
+
 def _console(*, stderr: bool = False) -> Console:
     # Markup and emoji codes stay off: names and remote output are text, whatever they contain.
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return _Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,13 @@ def prepare_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+def drop_unread() -> None:
+    """Nobody reads standard output any more: what is left of it is not worth an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _value(item: Mapping[str, Any], key: str) -> str:

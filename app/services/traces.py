@@ -32,8 +32,10 @@ async def follow(db: Database, job: Job) -> Traces:
         if row.anew:
             heard.pop((row.number, row.undo), None)
         if row.type == EventType.STEP_OUTPUT:
-            heard[row.number, row.undo] = row.upto or 0
-            kept += row.size or 0
+            source, size = (row.number, row.undo), row.size or 0
+            # The previous release told its output without `end`: then what is told is all we know.
+            heard[source] = heard.get(source, 0) + size if row.upto is None else row.upto
+            kept += size
         if row.type == EventType.STEP_FAILED:
             errors[row.number] = row.error
     return Traces(heard, kept, errors)

@@ -22,6 +22,9 @@ TIMEOUTS = {
     "idle_in_transaction_session_timeout": "10s",
 }
 
+#: Seconds for an answer: the server's own timeouts do not help when the machine is silent.
+_ANSWER = 7.0
+
 #: SQLSTATEs that pass: a lock or statement timeout, a deadlock, a server that is full or stops.
 _PASSING = frozenset({"40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"})
 #: The class of SQLSTATEs that say that the connection is gone.
@@ -60,6 +63,7 @@ class Database:
             pool_use_lifo=True,
             connect_args={
                 "timeout": 5,
+                "command_timeout": _ANSWER,
                 "server_settings": {"application_name": f"liftlock-{role}", **TIMEOUTS},
             },
         )
@@ -79,9 +83,10 @@ class Database:
         with _outages():
             async with driver(unit).transaction():
                 try:
-                    yield unit
-                    if unit.in_transaction():
-                        await unit.flush()
+                    with _given_up(driver(unit)):
+                        yield unit
+                        if unit.in_transaction():
+                            await unit.flush()
                 except BaseException:
                     # The ORM forgets what it wrote since, as the savepoint does.
                     await unit.rollback()
@@ -115,9 +120,10 @@ class Database:
     async def _committed(self) -> AsyncIterator[AsyncSession]:
         async with self._connected() as session, driver(session).transaction():
             try:
-                yield session
-                if session.in_transaction():
-                    await session.commit()
+                with _given_up(driver(session)):
+                    yield session
+                    if session.in_transaction():
+                        await session.commit()
             finally:
                 if session.in_transaction():
                     await session.close()
@@ -133,9 +139,10 @@ class Database:
             with _outages():
                 session = AsyncSession(connection, expire_on_commit=False)
                 session.info[_DRIVER] = raw
-                yield session
+                with _given_up(raw):
+                    yield session
         finally:
-            if raw.is_in_transaction():
+            if not raw.is_closed() and raw.is_in_transaction():
                 # Cancelled in the middle of its ROLLBACK: the next user must not go on in there.
                 raw.terminate()
             await connection.close()
@@ -179,6 +186,16 @@ def _refuse_closed(connection: Any, *_: object) -> None:
     """Take another connection from the pool, for free, instead of one that the server closed."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+@contextmanager
+def _given_up(connection: Any) -> Iterator[None]:
+    """After a server that gave no answer in time: no ROLLBACK would be answered either."""
+    try:
+        yield
+    except TimeoutError:
+        connection.terminate()
+        raise
 
 
 @contextmanager

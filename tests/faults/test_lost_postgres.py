@@ -3,6 +3,9 @@
 import os
 import secrets
 import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +59,21 @@ class OwnPostgres:
         )
         servers.wait_until(self.cluster.answers, "PostgreSQL to answer", log=self.log)
 
+    @contextmanager
+    def frozen(self):
+        """Every process of it stands still; connections stay."""
+        note = self.cluster.directory / "postmaster.pid"
+        leader = int(note.read_text().splitlines()[0])
+        children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
+        everybody = [leader, *map(int, children)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in everybody:
+                os.kill(pid, signal.SIGCONT)
+
     def stop(self):
         """As `pg_ctl stop -m immediate` does."""
         note = self.cluster.directory / "postmaster.pid"
@@ -77,6 +95,18 @@ def arena(postgres, tmp_path_factory):
     migrate(postgres.cluster.url())
     with running_arena(postgres.cluster.url(), tmp_path_factory.mktemp("arena")) as made:
         yield made
+
+
+def test_a_silent_server_is_told_of_in_seconds(arena, postgres):
+    with postgres.frozen(), arena.api as api:
+        began = time.monotonic()
+        assert api.get("/readyz").status_code == 503
+        assert api.get("/v1/jobs").status_code == 503
+        assert time.monotonic() - began < 25
+    with arena.api as api:
+        servers.wait_until(
+            lambda: api.get("/v1/jobs").status_code == 200, "the API to answer again"
+        )
 
 
 def test_a_job_that_is_queued(arena, postgres, site):

@@ -15,6 +15,7 @@ from worker.engine.stop import Stop, Stopped
 from worker.engine.undoing import Undoing
 from worker.plans.outcome import Outcome, StepFailed
 from worker.plans.plan import Plan
+from worker.remote.errors import RemoteError
 from worker.remote.host import Fence, Host, HostKey
 from worker.steps.step import Wait
 
@@ -73,7 +74,7 @@ class _Run:
         except Stopped:
             outcome = await self._stopped()
         else:
-            outcome = await self._failed(failed) if failed else Outcome(self._context.facts)
+            outcome = await self._failed(failed) if failed else await self._succeeded()
         error = outcome.unproven or outcome.error
         if error is None or error.code not in SILENT:
             await self._context.tidy()
@@ -126,11 +127,24 @@ class _Run:
                 return error
         return None
 
+    async def _succeeded(self) -> Outcome:
+        # What it left running would hold its locks. It has succeeded, whatever becomes of that.
+        if self._steps.on_host():
+            with suppress(RemoteError):
+                await self._context.host.reap(self._context.name, self._context.fence)
+        return Outcome(self._context.facts)
+
     async def _failed(self, error: StepFailed) -> Outcome:
+        self._undoing.heed(error)
         problem = await self._undoing.undo(self._steps.undos())
         with suppress(Stopped):
             await self._diagnose(error)
-        return Outcome(self._context.facts, error, undone=problem is None)
+        proof = await self._prove()
+        return Outcome(self._context.facts, error, undone=problem is None and proof is None)
+
+    async def _prove(self) -> StepFailed | None:
+        # A job that ran nothing on its host, which may not even be enrolled, left nothing there.
+        return await self._undoing.prove() if self._steps.on_host() else None
 
     async def _diagnose(self, error: StepFailed) -> None:
         """The steps of `on_failure`, as long as the host has something to show and answers."""
@@ -150,8 +164,7 @@ class _Run:
             await self._context.journal.stopping(None, None, now=True, undo=len(undos))
         await self._undoing.end_what_runs(self._steps.cut_off())
         problem = await self._undoing.undo(undos)
-        # A job that ran nothing on its host, which may not even be enrolled, left nothing there.
-        proof = await self._undoing.prove() if self._steps.on_host() else None
+        proof = await self._prove()
         return Outcome(
             self._context.facts,
             stopped=self._stop.ending,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
+from app.domain.job import EndingWhy
 from worker.engine.actions import Actions, Failed, told
 from worker.engine.context import UNDO, Context
 from worker.engine.policy import SILENT
@@ -24,6 +25,11 @@ class Undoing:
         self._context, self._actions = context, actions
         #: Why the host is not asked any more.
         self._silent: StepFailed | None = None
+
+    def heed(self, error: StepFailed) -> None:
+        """A host that has just been given up is asked no more."""
+        if error.code in SILENT:
+            self._silent = error
 
     async def undo(self, numbers: Iterable[int]) -> StepFailed | None:
         """Undo these steps in this order, also those behind one that fails; the first error."""
@@ -82,7 +88,7 @@ class Undoing:
                 raise
             except (Failed, RemoteError) as error:
                 failed = told(step, error)
-                if tries < policy.tries and policy.helps(failed.code):
+                if tries < self._most_tries and policy.helps(failed.code):
                     await self._wait(number, step, failed, tries)
                     tries += 1
                     continue
@@ -91,6 +97,13 @@ class Undoing:
                 return failed
             return None
         return self._silent
+
+    @property
+    def _most_tries(self) -> int:
+        """Who forces, or sets a deadline, does not want to wait for a host that may come back."""
+        ending = self._context.stop.ending
+        hurries = ending is not None and (ending.force or ending.why is EndingWhy.DEADLINE)
+        return 1 if hurries else self._context.retry.tries
 
     async def _wait(self, number: int | None, step: Step, error: StepFailed, tries: int) -> None:
         policy = self._context.retry

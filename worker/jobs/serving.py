@@ -14,7 +14,8 @@ async def service_state(work: Work, host: Host, outcome: engine.Outcome) -> Serv
     older, check = work.older, work.recipe.check
     if older is None:
         return _of_the_only_one(outcome)
-    if older.host_id != work.host.id:
+    problem = outcome.unproven or outcome.error
+    if older.host_id != work.host.id or (problem and problem.code in engine.SILENT):
         return ServiceState.UNKNOWN
     path = check.path_for(older.settings)
     try:

@@ -51,12 +51,15 @@ ll_for_each_step() {
 ll_condemn() {
   [ ! -e "$ll_dir/rc" ] || return 0
   if [ -e "$ll_dir/pid" ]; then
-    ll_alive "$ll_dir/pid" || return 0
+    ll_alive "$ll_dir/pid" && ll_has_memory "$ll_pid" || return 0
   else
     ll_said=$(umask 077 && exec mkdir -p "$ll_dir" 2>&1) || ll_fail "$ll_dir" "$ll_said"
   fi
   ll_write "$ll_dir/killed" "$ll_boot_now"
 }
+
+# PID: whoever is just ending has none, and has closed its files, before it can be seen to be gone.
+ll_has_memory() { [ -n "$({ tr -d '\000' <"/proc/$1/cmdline"; } 2>/dev/null)" ]; }
 
 # After the last process is gone: the exit code, unless the step's own process had it already.
 ll_close() {

@@ -134,7 +134,7 @@ ll_settle() {
       ll_say LOST reboot
       return 1
     elif [ ! -e "$ll_dir/killed" ] || [ "$ll_n" -ge 90 ]; then
-      ll_say LOST "killed $(tail -n 3 "$ll_dir/trouble" 2>/dev/null)"
+      ll_say LOST "killed $(tail -n 3 "$ll_dir/trouble" 2>/dev/null | tr '\n' ' ')"
       return 1
     else
       # Whoever kills it writes the code, after the last of its processes is gone.

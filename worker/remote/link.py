@@ -15,6 +15,9 @@ from worker.remote.lines import Lines
 
 #: Seconds before the second, third and fourth attempt, give or take a half.
 PAUSES = (0.5, 1.5, 4.0)
+#: A server that refuses may let us in a moment later; one that says nothing for so many seconds
+#: is not asked again here: whoever wants it decides.
+SILENT = 5.0
 #: A connection that nobody uses is closed after so many seconds.
 IDLE = 60.0
 #: After so many seconds of silence the host is asked whether it lives, and has so many for the
@@ -50,6 +53,8 @@ class Link:
         self._lines: Lines | None = None
         self._through: WeakSet[Link] = WeakSet()  # whoever jumps over this host
         self._heard = 0.0
+        #: When the last attempt to connect failed, and how.
+        self._refused: tuple[float, HostUnreachable] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -79,14 +84,22 @@ class Link:
             await self._connection.wait_closed()
 
     async def _open(self) -> tuple[asyncssh.SSHClientConnection, Lines]:
+        asked = asyncio.get_running_loop().time()
         async with self._lock:
+            if self._refused is not None and self._refused[0] >= asked:
+                # Somebody tried while this one waited: the answer is for both.
+                raise HostUnreachable(self._refused[1].detail, hint=self._refused[1].hint)
             if self._connection is not None and self._lines is not None and self.is_open:
                 if self._silence() < SILENCE or await self._lines.answer_within(ANSWER):
                     self.heard()
                     return self._connection, self._lines
                 # Closing it in good manners would wait for the very peer that is silent.
                 self._connection.abort()
-            self._connection = await self._connect()
+            try:
+                self._connection = await self._connect()
+            except HostUnreachable as error:
+                self._refused = asyncio.get_running_loop().time(), error
+                raise
             self._lines = Lines(self._connection, self.address)
             self.heard()
             self._watch(self._connection, IDLE)
@@ -114,10 +127,12 @@ class Link:
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         for pause in PAUSES:
+            began = asyncio.get_running_loop().time()
             try:
                 return await self._attempt()
             except RemoteError as error:
-                if not error.transient:
+                silent = asyncio.get_running_loop().time() - began > SILENT
+                if not error.transient or silent:
                     raise
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
         try:

@@ -33,20 +33,29 @@ ll_add_session() {
 # Text as a regular expression that matches only it.
 ll_quote() { printf '%s' "$1" | sed 's/[].[*^$\\]/\\&/g'; }
 
-# PATTERN: processes that were started with a matching variable, a number on each line.
+# GREP'S ARGUMENTS: processes that were started with a matching variable, a number on each line.
 ll_list_marked() {
   if [ -z "${ll_zeros:-}" ]; then
     ll_zeros=no
     ! printf 'a\000' | grep -qzx a 2>/dev/null || ll_zeros=yes
   fi
   if [ "$ll_zeros" = yes ]; then
-    grep -lz -e "$1" /proc/[0-9]*/environ 2>/dev/null
+    grep -lz "$@" /proc/[0-9]*/environ 2>/dev/null
   else
     for ll_p in /proc/[0-9]*/environ; do
       [ -r "$ll_p" ] || continue
-      { tr '\000' '\n' <"$ll_p" | grep -q -e "$1"; } 2>/dev/null && echo "$ll_p"
+      { tr '\000' '\n' <"$ll_p" | grep -q "$@"; } 2>/dev/null && echo "$ll_p"
     done
   fi | sed 's|^/proc/||; s|/.*||'
+}
+
+# Processes of the services that were launched and live: whoever only says so is none of them.
+ll_list_served() {
+  set --
+  for ll_p in "$ll_base"/apps/*/run/*/pid; do
+    ! ll_alive "$ll_p" || set -- "$@" -e "LIFTLOCK_SERVICE=${ll_p%/pid}"
+  done
+  [ $# -eq 0 ] || ll_list_marked -xF "$@"
 }
 
 # Processes that hold a lock which the job ll_job took last, but belong to no other step.
@@ -69,12 +78,12 @@ ll_list_holders() {
 # descends from either; and remembers the sessions that they began, for when their parents are gone.
 ll_find_left() {
   ll_found=$({
-    ll_list_marked "$ll_pattern" | sed 's/^/M /'
+    ll_list_marked -e "$ll_pattern" | sed 's/^/M /'
     [ -z "${ll_job:-}" ] || ll_list_holders | sed 's/^/M /'
     # What a step launched is a process of its own, although the step may be its parent still.
     case $ll_pattern in
-      *LIFTLOCK_SERVICE*) ;;
-      *) ll_list_marked '^LIFTLOCK_SERVICE=' | sed 's/^/S /' ;;
+      ^LIFTLOCK_SERVICE=*) ;;
+      *) ll_list_served | sed 's/^/S /' ;;
     esac
     cat /proc/[0-9]*/stat 2>/dev/null
   } | awk -v sessions="$ll_sessions" -v self=$$ '

@@ -109,14 +109,36 @@ ll_begin() {
 }
 
 ll_run_script() {
-  trap : TERM HUP INT
+  ll_sent=
+  trap ll_sent=TERM TERM
+  trap ll_sent=HUP HUP
+  trap ll_sent=INT INT
   sh -eu "$ll_script" 2>&1
   ll_rc=$?
   # The end of the output, unless something in the background holds it too.
   exec >/dev/null
-  printf '%-3s\n' "$ll_rc" 1<>"$ll_dir/rc.new"
-  sync "$ll_dir/rc.new" 2>/dev/null || sync
+  if ll_ended_by_others; then
+    echo "All of its processes were sent $ll_sent." >&2
+  else
+    printf '%-3s\n' "$ll_rc" 1<>"$ll_dir/rc.new"
+    sync "$ll_dir/rc.new" 2>/dev/null || sync
+  fi
   ll_await_keeper || kill -s USR1 "$ll_keeper"
+}
+
+# Whether the signal that ended the script came to this process too, and not from Liftlock: the host
+# is going down, or somebody ends the step. The code would say nothing of the script then.
+ll_ended_by_others() {
+  case $ll_rc in 129 | 130 | 137 | 143) ;; *) return 1 ;; esac
+  ll_naps='' ll_n=0
+  until [ -e "$ll_dir/killed" ]; do
+    [ -z "$ll_sent" ] || return 0
+    # Whoever signals every process of a host takes one after the other.
+    [ "$ll_n" -lt 8 ] || return 1
+    ll_n=$((ll_n + 1))
+    ll_nap
+  done
+  return 1
 }
 
 # Fails when the output is still held open, 2 s being enough for the rest of it.
@@ -180,7 +202,7 @@ ll_let_go() {
 }
 
 # The last part of the output, then the exit code, which is on the disk already. It is blank when
-# something killed even the shell around the script: then nobody knows how the step ended.
+# something ended even the shell around the script: then nobody knows how the step ended.
 ll_seal() {
   read -r ll_rc <"$ll_dir/rc.new"
   [ -n "$ll_rc" ] || return 0

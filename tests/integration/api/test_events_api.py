@@ -63,6 +63,22 @@ async def test_an_answer_that_the_caller_has_is_not_sent_again(events, db, job):
     assert numbers(await events("after=1", **{"If-None-Match": 'W/"1"'})) == [2]
 
 
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        (['W/"7", "1"'], 304),
+        (['W/"1"', 'W/"3"'], 304),
+        (["*"], 304),
+        (['"2", W/"7"'], 200),
+        (["1"], 200),
+    ],
+)
+async def test_one_of_several_known_answers_is_enough(client, job, tags, status):
+    headers = [("If-None-Match", tag) for tag in tags]
+    answer = await client.get(f"{job['links']['self']}/events", headers=headers)
+    assert answer.status_code == status
+
+
 async def test_a_patient_caller_gets_the_next_event_when_it_comes(events, db, job, wakeups):
     asking = asyncio.create_task(events("after=1", Prefer="wait=25"))
     await until_waiting(wakeups)

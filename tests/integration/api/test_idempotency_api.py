@@ -92,6 +92,15 @@ async def test_what_is_no_key_is_refused(client, instance, key):
     assert await jobs(client) == []
 
 
+async def test_two_keys_are_refused(client, instance):
+    await client.post("/v1/jobs", json=ORDER, headers=KEY)
+    both = [*KEY.items(), ("Idempotency-Key", "another")]
+    problem = check_problem(
+        await client.post("/v1/jobs", json=ORDER, headers=both), 422, "invalid-request"
+    )
+    assert [error["parameter"] for error in problem["errors"]] == ["idempotency-key"]
+
+
 @pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
 async def test_every_post_looks_at_its_key(client, route):
     address = re.sub(r"\{\w+\}", "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11", route.path)

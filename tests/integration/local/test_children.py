@@ -9,6 +9,7 @@ import pytest
 
 from local.children import Child, Children, Policy, trim
 from local.errors import Failed
+from local.up import turn
 
 QUICK = Policy(first_delay=0.01, ready_within=10)
 
@@ -96,6 +97,24 @@ async def test_children_stop_in_reverse_order_each_before_the_next(children, not
         await children.start(child, ready=lambda: True)
     await children.stop()
     assert order == ["third", "second", "first"]
+
+
+async def test_workers_stop_before_the_hosts_they_work_on_and_the_servers_last(tmp_path):
+    order = []
+
+    def remember(name, process):
+        if process is None:
+            order.append(name)
+
+    children = Children(tmp_path, remember=remember, say=print, policy=QUICK, turn=turn)
+    hosts = ("demo-1-ssh", "demo-1-supervisord", "demo-2-ssh", "demo-2-supervisord")
+    for name in ("postgres", "redis", "api", "worker-1", "worker-2", *hosts):
+        child = program(tmp_path, "import signal; signal.pause()", name=name)
+        await children.start(child, ready=lambda: True)
+    await children.stop()
+    assert order[:3] == ["worker-2", "worker-1", "api"]
+    assert set(order[3:7]) == set(hosts)
+    assert order[7:] == ["redis", "postgres"]
 
 
 async def test_a_child_that_ignores_its_signal_is_killed(children, notes, tmp_path):

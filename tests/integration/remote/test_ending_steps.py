@@ -215,16 +215,89 @@ async def test_reaping_a_job_without_any_step_is_no_failure(host):
 
 
 async def test_a_service_outlives_the_kill_of_the_step_that_launched_it(host, any_machine, start):
-    run = await start(
-        'mkdir -p "$PWD/run"; echo "echo up >up; exec sleep 300" >run/run\n'
-        'sh "$LIFTLOCK_RUNNER" launch "$PWD/run"'
-    )
-    service = any_machine.base / "run"
-    await until((service / "up").exists)
-    await host.kill("j-1")
+    folders = ("apps/a/run/1", "apps/b[1]/run/12")
+    runs = [
+        await start(
+            f'mkdir -p "$PWD/{folder}"; cd "{folder}"; echo "echo up >up; exec sleep 300" >run\n'
+            'sh "$LIFTLOCK_RUNNER" launch "$PWD"',
+            f"j-{number}",
+        )
+        for number, folder in enumerate(folders)
+    ]
+    services = [any_machine.base / folder for folder in folders]
+    await until(lambda: all((service / "up").exists() for service in services))
+    await host.kill("j-0")
     await host.reap("j")
+    await asyncio.gather(*runs)
+    assert all(lives((service / "pid").read_text().split()[0]) for service in services)
+
+
+@pytest.mark.parametrize("signed", ["never", "by one who is gone"])
+async def test_whoever_only_says_that_it_is_a_service_is_not_spared(
+    host, any_machine, start, signed
+):
+    run_dir = any_machine.base / "apps/a/run/1"
+    if signed != "never":
+        run_dir.mkdir(parents=True)
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        (run_dir / "pid").write_text(f"{os.getpid()} 1 {boot}\n")
+    run = await start(
+        "LIFTLOCK_SERVICE=x setsid sleep 300 & echo $! >a\n"
+        f"export LIFTLOCK_SERVICE='{run_dir}'; sh -c 'echo $$ >b; exec sleep 300' & "
+    )
+    pids = await numbers(any_machine, "a", "b")
+    await host.kill("j-1")
+    assert [pid for pid in pids if lives(pid)] == []
     await run
-    assert lives((service / "pid").read_text().split()[0])
+
+
+async def test_reaping_ends_what_only_says_that_it_is_a_service(host, any_machine, output):
+    script = "LIFTLOCK_SERVICE=/x setsid sh -c 'echo $$ >a; exec sleep 300' >/dev/null 2>&1 &"
+    await host.run(Command(script), name="j-1", secrets={}, output=output)
+    (pid,) = await numbers(any_machine, "a")
+    assert lives(pid)
+    await host.reap("j")
+    assert not lives(pid)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_step_that_somebody_else_told_to_stop_has_no_outcome(
+    host, any_machine, start, output, sent
+):
+    """As the host's own shutdown does."""
+    run = await start("true")
+    leader = int((any_machine.step("j-1") / "pid").read_text().split()[0])
+    os.killpg(leader, sent)
+    with pytest.raises(StepVanished, match=f"All of its processes were sent {sent.name[3:]}"):
+        await run
+    assert not (any_machine.step("j-1") / "rc").exists()
+    await host.kill("j-1")
+    with pytest.raises(StepVanished):
+        await host.run(Command("true"), name="j-1", secrets={}, output=output)
+
+
+async def test_a_shutdown_that_reaches_the_script_first_leaves_no_outcome(host, any_machine, start):
+    run = await start("echo $$ >a")
+    (script,) = await numbers(any_machine, "a")
+    keeper = int(Path(f"/proc/{script}/stat").read_text().rpartition(") ")[2].split()[1])
+    os.kill(script, signal.SIGTERM)
+    os.kill(keeper, signal.SIGTERM)
+    with pytest.raises(StepVanished):
+        await run
+
+
+@pytest.mark.parametrize("code", [129, 130, 137, 143])
+async def test_a_script_s_own_code_is_a_code_though_it_looks_like_a_signal(host, output, code):
+    command = Command(f"exit {code}")
+    assert await host.run(command, name="j-1", secrets={}, output=output) == code
+
+
+async def test_a_script_that_was_told_to_stop_and_says_how_it_ended_is_believed(
+    host, any_machine, start
+):
+    run = await start("trap 'exit 5' TERM; sleep 300 & echo ready; wait; exit 6")
+    os.killpg(int((any_machine.step("j-1") / "pid").read_text().split()[0]), signal.SIGTERM)
+    assert await run == 5
 
 
 async def test_what_a_step_vanished_from_is_ended_before_it_is_forgotten(host, any_machine, start):

@@ -165,6 +165,22 @@ async def test_output_that_comes_again_is_told_once_also_when_a_secret_was_cut(d
     assert "".join(await said(db, job)) == whole.replace(SECRET, MASK)
 
 
+async def test_output_that_the_previous_release_told_is_not_told_again(db, job, journal):
+    """It wrote no `end`."""
+    await journal.step_started(1, STEP)
+    for text in ("begun\n", "half "):
+        data = {"number": 1, "step": STEP.name, "text": text}
+        await services.execution.record(db, job, (EventType.STEP_OUTPUT, data))
+    traces = await follow(db, job)
+    assert (traces.heard, traces.kept) == ({(1, False): 11}, 11)
+    other = make(db, job, traces=traces)
+    await other.step_started(1, STEP)
+    await other.output(1, STEP, "begun\nhalf done\n")
+    await other.step_succeeded(1, STEP, exit_code=0, duration=0, facts={})
+    assert "".join(await said(db, job)) == "begun\nhalf done\n"
+    assert (await follow(db, job)).heard == {(1, False): 16}
+
+
 async def test_output_that_comes_again_within_an_attempt_is_told_once(db, job, journal):
     await journal.step_started(1, STEP)
     await journal.output(1, STEP, f"begun\n{SECRET[:4]}")

@@ -165,3 +165,19 @@ async def test_a_job_is_never_called_canceled_while_its_host_is_away(
     assert view.job.outcome is Outcome.ROLLBACK_FAILED
     for process in site_processes(machine):
         os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("build", "status"),
+    [("sleep 600 &", JobStatus.SUCCEEDED), ("sleep 600 & false", JobStatus.FAILED)],
+)
+async def test_what_a_build_leaves_behind_stands_in_nobodys_way(
+    db, queue, vault, ctx, site, build, status
+):
+    await site(BUILD=build)
+    for _ in range(2):
+        job = (await factories.request(db, queue, vault)).job
+        await run_job(ctx, str(job.id), 1)
+        view = await services.jobs.get(db, job.id)
+        assert view.job.status is status, view.job.error
+        assert (view.job.error or {}).get("code") in {None, "step-failed"}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.redaction import MASK, RedactingStream, Redactor
-from app.domain.spellings import without_controls, without_nul
+from app.domain.spellings import variants, without_controls, without_nul
 
 SECRET = "p4ss/w0rd'\"+ \\x"
 
@@ -46,6 +46,56 @@ def test_a_secret_is_masked_in_every_spelling(spelled):
     assert cleaned.startswith("before ")
     assert MASK in cleaned
     assert spelled.strip('"') not in cleaned
+
+
+RARE = "p$ä\"s`s/'wörd\\€:(+),~#ok\U0001f511"
+
+
+def in_json(text, *, ascii_only=True):
+    return json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "".join(f"\\{one}" if one in '$`"\\' else one for one in RARE),
+        subprocess.run(
+            ["bash", "-c", 'printf %q "$1"', "bash", RARE],
+            env={"LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout,
+        RARE.replace("'", "''"),
+        in_json(in_json(RARE)),
+        in_json(in_json(RARE).replace("/", "\\/")),
+        in_json(in_json(RARE, ascii_only=False), ascii_only=False),
+        in_json(in_json(RARE, ascii_only=False)),
+        in_json(RARE)
+        .replace("\\u00e4", "\\u00E4")
+        .replace("\\u00f6", "\\u00F6")
+        .replace("\\u20ac", "\\u20AC")
+        .replace("\\ud83d\\udd11", "\\uD83D\\uDD11"),
+        quote(RARE, safe="!$&'()*+,;="),
+        quote(RARE, safe="!$&'()*+,;=:"),
+        base64.b64encode(RARE.encode()).decode(),
+    ],
+)
+def test_nothing_of_a_secret_is_left_of_rarer_spellings(spelled):
+    assert Redactor([RARE]).clean(f"before {spelled} after") == f"before {MASK} after"
+
+
+@pytest.mark.parametrize("secret", ["password", "password1", "password?~", "x>y?z~ü/longer"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_of_what_echo_prints_has_no_tail(secret, encode):
+    text = encode(f"{secret}\n".encode()).decode()
+    assert Redactor([secret]).clean(f"{text}\n") == f"{MASK}\n"
+    assert Redactor([secret]).clean(f"X={text}.") == f"X={MASK}."
+
+
+def test_a_secret_has_a_bounded_number_of_spellings():
+    assert len(variants(RARE)) < 80
+    assert len(variants("only-letters-1")) < 30
 
 
 def test_a_secret_of_several_lines_is_masked_line_by_line():

@@ -10,7 +10,13 @@ from tests.support.diary import FAILURE, Diary, done, plan, probe, run, step
 from tests.support.fake_host import Answer, FakeHost
 from worker.engine import Outcome, Past, StepFailed
 from worker.plans.plan import Plan
-from worker.remote.errors import ConnectionLost, ForwardingRefused, HostUnreachable, StepTimeout
+from worker.remote.errors import (
+    ConnectionLost,
+    ForwardingRefused,
+    HostUnreachable,
+    ProcessesSurvived,
+    StepTimeout,
+)
 from worker.remote.host import HttpAnswer
 from worker.steps.step import Command, Failure, Note, PortFree, ReadHostKey, Upload
 
@@ -307,3 +313,30 @@ async def test_an_upload_is_sent_and_says_how_much_the_host_lacked() -> None:
     assert (await run(of, host, diary)).error is None
     assert host.history == ["send out to apps/x/static"]
     assert diary.said == "sent 10 bytes in 1 of 3 files to apps/x/static\n"
+
+
+async def test_what_a_job_left_running_is_ended_when_it_succeeds() -> None:
+    host = FakeHost()
+    assert (await run(plan(step("build")), host)).error is None
+    assert host.history == ["run job-1", "reap job", "clean job-1"]
+
+
+async def test_a_success_stays_one_when_its_rest_cannot_be_ended() -> None:
+    host = FakeHost(survivors=[ProcessesSurvived("process 4711 lives", hint="kill -9 4711")])
+    assert (await run(plan(step("build")), host)).error is None
+
+
+async def test_a_failed_job_is_undone_only_when_nothing_of_it_runs() -> None:
+    survived = ProcessesSurvived("process 4711 lives", hint="kill -9 4711")
+    host = FakeHost({"build": Answer(1)}, survivors=[survived])
+    outcome = await run(plan(step("build", undo=Command("undo"))), host)
+    assert (outcome.error is not None, outcome.undone) == (True, False)
+
+
+async def test_a_host_that_was_given_up_is_asked_no_more() -> None:
+    away = HostUnreachable("no answer", hint="ping")
+    host = FakeHost({"build": Answer(error=away)})
+    of = plan(step("look", undo=Command("undo")), step("build"))
+    outcome = await run(of, host)
+    assert (outcome.undone, host.reaped) == (False, [])
+    assert "undo" not in host.scripts

@@ -203,3 +203,12 @@ async def test_an_error_of_the_work_comes_through() -> None:
 
     with pytest.raises(KeyError):
         await Stop().within(fail())
+
+
+async def test_who_forces_does_not_wait_for_a_host_that_may_come_back() -> None:
+    host = FakeHost(survivors=[AWAY] * 9)
+    outcome = await run(
+        plan(step("one"), step("two")), host, past=Past(done({1: {}})), stop=Stop(FORCED)
+    )
+    assert outcome.unproven is not None
+    assert host.reaped == ["job"]
