@@ -49,7 +49,7 @@ class Stop:
                 raise Stopped
             return task.result()
         finally:
-            await _end(task)
+            await end(task)
 
     async def pause(self, seconds: float) -> None:
         """Sleep; raises Stopped as soon as there is an order."""
@@ -62,11 +62,12 @@ async def _sooner(task: "asyncio.Future[Any]", event: asyncio.Event) -> bool:
     try:
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _end(waiter)
+        await end(waiter)
     return task.done()
 
 
-async def _end(task: "asyncio.Future[Any]") -> None:
+async def end(task: "asyncio.Future[Any]") -> None:
+    """Cancel the task unless it is done, and wait until it is; what it raised is let go."""
     if not task.done():
         task.cancel()
         await asyncio.wait({task})

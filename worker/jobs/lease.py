@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from app.domain.job import LeasePolicy
 from app.errors import Unavailable
+from worker.engine.stop import end
 
 T = TypeVar("T")
 
@@ -92,8 +93,8 @@ class Lease:
                 beat.result()
             return task.result()
         finally:
-            await _stop(task)
-            await _stop(beat)
+            await end(task)
+            await end(beat)
 
     async def _beat(self, renew: Callable[[], Awaitable[None]], news: asyncio.Event) -> None:
         every = self._policy.renew_every.total_seconds()
@@ -111,11 +112,3 @@ class Lease:
             else:
                 self.renewed(since)
                 pause = every
-
-
-async def _stop(task: "asyncio.Task[Any]") -> None:
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # or it would be logged as never looked at

@@ -1,6 +1,7 @@
 """A worker's handles, and a machine behind a real SSH server with room for sites."""
 
 import asyncio
+import contextlib
 
 import pytest
 from redis.asyncio import Redis
@@ -11,6 +12,8 @@ from app.gateways.locks import Locks
 from tests.support import factories, sites
 from tests.support.ssh_server import running_server
 from tests.support.stack import free_port
+from tests.support.told import said
+from worker.jobs.run_job import run_job
 from worker.jobs.runtime import Runtime
 from worker.remote.hosts import Pool
 
@@ -69,3 +72,17 @@ async def site(db, machine, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture
+def handed_over(db, ctx):
+    """Let a first worker begin the job, and stop that worker once a step has said the word."""
+
+    async def begin(job, word):
+        first = asyncio.create_task(run_job(ctx, str(job.id), 1))
+        await said(db, job, word)
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await first
+
+    return begin

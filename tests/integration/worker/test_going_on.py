@@ -46,15 +46,11 @@ async def test_a_host_that_comes_back_is_used(db, queue, vault, ctx, site, machi
 
 
 async def test_output_is_complete_and_told_once_across_two_workers(
-    db, queue, vault, ctx, site, machine
+    db, queue, vault, ctx, handed_over, site, machine
 ):
     await site(BUILD=COUNTS)
     job = (await factories.request(db, queue, vault)).job
-    first = asyncio.create_task(run_job(ctx, str(job.id), 1))
-    await said(db, job, "line 2")
-    first.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await first
+    await handed_over(job, "line 2")
     await run_job(ctx, str(job.id), 2)
     ended = (await services.jobs.get(db, job.id)).job
     assert ended.status is JobStatus.SUCCEEDED, ended.error

@@ -1,7 +1,6 @@
 """One job from claim to end, with the real engine, a real SSH server, Postgres and Redis."""
 
 import asyncio
-import contextlib
 from datetime import timedelta
 
 from redis.asyncio import Redis
@@ -25,15 +24,11 @@ async def test_a_job_ends_with_its_site_running(db, queue, vault, ctx, site):
 
 
 async def test_a_worker_that_stops_hands_its_job_over_and_the_step_happens_once(
-    db, queue, vault, ctx, site, machine
+    db, queue, vault, ctx, handed_over, site, machine
 ):
     await site(BUILD='echo begun; echo x >> "$SHARED_DIR/effect"; sleep 1; echo finished')
     job = (await factories.request(db, queue, vault)).job
-    first = asyncio.create_task(run_job(ctx, str(job.id), 1))
-    await said(db, job, "begun")
-    first.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await first
+    await handed_over(job, "begun")
     assert (await services.jobs.get(db, job.id)).job.status is JobStatus.QUEUED
     await run_job(ctx, str(job.id), 2)
     view = await services.jobs.get(db, job.id)

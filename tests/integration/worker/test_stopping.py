@@ -1,7 +1,6 @@
 """Jobs that are told to stop: no process of theirs is left on the host, and all is taken back."""
 
 import asyncio
-import contextlib
 import os
 import signal
 
@@ -108,15 +107,11 @@ async def test_what_changes_data_may_finish_and_nothing_follows_it(
 
 
 async def test_a_job_whose_worker_is_gone_is_stopped_by_the_next_one(
-    db, queue, vault, ctx, site, machine, cancel
+    db, queue, vault, ctx, handed_over, site, machine, cancel
 ):
     await site(BUILD=IGNORES_TERM)
     job = (await factories.request(db, queue, vault)).job
-    first = asyncio.create_task(run_job(ctx, str(job.id), 1))
-    await said(db, job, "begun")
-    first.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await first
+    await handed_over(job, "begun")
     await cancel(job)
     await run_job(ctx, str(job.id), 2)
     view = await services.jobs.get(db, job.id)
@@ -125,15 +120,11 @@ async def test_a_job_whose_worker_is_gone_is_stopped_by_the_next_one(
 
 
 async def test_a_job_that_lost_its_workers_is_undone_and_fails(
-    db, queue, vault, ctx, site, machine
+    db, queue, vault, ctx, handed_over, site, machine
 ):
     await site(BUILD=IGNORES_TERM)
     job = (await factories.request(db, queue, vault)).job
-    first = asyncio.create_task(run_job(ctx, str(job.id), 1))
-    await said(db, job, "begun")
-    first.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await first
+    await handed_over(job, "begun")
     async with db.transaction() as session:
         order = Ending(EndingWhy.WORKER_LOST, at="2026-01-01T00:00:00+00:00", reason="Three.")
         await jobs.order_end(session, await jobs.lock(session, job.id), order)
@@ -146,16 +137,12 @@ async def test_a_job_that_lost_its_workers_is_undone_and_fails(
 
 
 async def test_a_job_is_never_called_canceled_while_its_host_is_away(
-    db, queue, vault, ctx, site, machine, cancel, monkeypatch
+    db, queue, vault, ctx, handed_over, site, machine, cancel, monkeypatch
 ):
     monkeypatch.setattr("worker.engine.policy.RetryPolicy.pause", lambda *_: 0.01)
     await site(BUILD=IGNORES_TERM)
     job = (await factories.request(db, queue, vault)).job
-    first = asyncio.create_task(run_job(ctx, str(job.id), 1))
-    await said(db, job, "begun")
-    first.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await first
+    await handed_over(job, "begun")
     await cancel(job)
     machine.away = True
     await machine.drop()
