@@ -43,6 +43,9 @@ def used(it: Any) -> tuple[Any, ...]:
         it.enrolled,
         it.requested_at,
         it.docs,
+        it.safe_to_break,
+        it.was_alive,
+        it.waits_until,
         # Words of the domain that stand in the schema before anything says them.
         it.CANCELING,
         it.SKIPPED,

@@ -3,13 +3,17 @@
 ServiceError
 ├── Unauthorized 401        ├── Forbidden 403       ├── NotFound 404
 ├── Conflict 409            │   ├── AlreadyExists   ├── InUse      ├── AlreadyWaiting
-│                           │   ├── TooEarly        └── InProgress
+│                           │   ├── TooEarly        ├── InProgress
+│                           │   ├── ManualLock      └── HolderAlive
 ├── Stale 412               ├── IfMatchMissing 428  ├── Invalid 422
 ├── PlanNotReady 404        ├── Unavailable 503     ├── LostOwnership (worker only)
 └── EventsExpired 410
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -117,6 +121,32 @@ class InProgress(Conflict):
     """A request with this Idempotency-Key is being answered now."""
 
     code = "idempotency-in-progress"
+
+
+class ManualLock(Conflict):
+    """Somebody has locked it by hand."""
+
+    code = "manual-lock"
+
+    def __init__(
+        self, detail: str, *, hint: str, lock: str, message: str, actor: str, since: datetime
+    ) -> None:
+        super().__init__(detail, hint=hint)
+        self.lock, self.message, self.actor, self.since = lock, message, actor, since
+
+
+class HolderAlive(Conflict):
+    """A worker is busy with the job that holds the lock."""
+
+    code = "holder-alive"
+
+    def __init__(
+        self, detail: str, *, hint: str, job: UUID, holder: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail, hint=hint)
+        self.job = job
+        #: What else is known of it: worker, heard_at, step, last_line.
+        self.holder = holder or {}
 
 
 class Stale(ServiceError):

@@ -36,19 +36,24 @@ class Servers:
 
     async def start(self) -> None:
         """Servers that answer, and a migrated database to copy."""
-        self.cluster, self.redis = self._cluster(), self._redis()
+        self.cluster = self._cluster()
         await asyncio.to_thread(self.cluster.initialize)
         self.run("postgres", self.cluster.argv(), **self.cluster.options())
-        self.redis.directory.mkdir()
-        self.redis.write_config()
-        self.run("redis", self.redis.argv())
+        await self.start_redis()
         await eventually(self.cluster.answers, "PostgreSQL to answer")
-        await eventually(self.redis.answers, "Redis to answer")
         await self._execute(f"CREATE DATABASE {_TEMPLATE}")
         migrate = self.python("migrate", "alembic", "upgrade", "head", env=self._migrating())
         await eventually(lambda: migrate.poll() is not None, "the migration")
         if migrate.returncode:
             raise RuntimeError(f"The migration failed: {self.log('migrate')}")
+
+    async def start_redis(self) -> None:
+        """That server alone, until it answers."""
+        self.redis = self._redis()
+        self.redis.directory.mkdir()
+        self.redis.write_config()
+        self.run("redis", self.redis.argv())
+        await eventually(self.redis.answers, "Redis to answer")
 
     async def database(self, *, empty: bool = False) -> str:
         """The URL of a new database: migrated, or without any table."""

@@ -31,6 +31,17 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
+def strong_etag(version: int) -> str:
+    """For what has no other form than the one that was counted."""
+    return f'"{version}"'
+
+
+def one_version(if_match: str) -> int | None:
+    """The one that the header names; None for `*`, several, or what is no ETag of ours."""
+    found = _TAG.fullmatch(if_match.strip())
+    return int(found[1]) if found else None
+
+
 def set_etag(response: Response, version: int) -> None:
     response.headers["ETag"] = etag(version)
 

@@ -9,8 +9,18 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from app.api.documented import Responses
+from app.domain import blocking
 from app.domain.app_server import AppServerStatus
-from app.domain.job import FINAL, Answer, EndingWhy, JobKind, JobStatus, Outcome, ServiceState
+from app.domain.job import (
+    FINAL,
+    WAITING,
+    Answer,
+    EndingWhy,
+    JobKind,
+    JobStatus,
+    Outcome,
+    ServiceState,
+)
 from app.models import AppServer, Job
 from app.services.jobs import JobView
 
@@ -41,6 +51,8 @@ _EXAMPLE: JsonDict = {
     "attempt": 1,
     "progress": {"step": 4, "of": 12, "name": "Check out v1"},
     "blocked_by": [],
+    "position": None,
+    "waits_until": None,
     "suspended": None,
     "cancel": None,
     "error": None,
@@ -148,8 +160,12 @@ class JobBody(BaseModel):
     retry_of: UUID | None
     attempt: int
     progress: Progress | None
-    #: Who holds the locks that the job waits for.
+    #: Who is in the way, each with a `hint`: what to do about it.
     blocked_by: list[dict[str, Any]]
+    #: Its place, from 1, among those that wait for the same; once a worker found it blocked.
+    position: int | None
+    #: It fails when it has not begun by then: it waited too long for others.
+    waits_until: datetime | None
     suspended: Suspension | None
     cancel: Cancellation | None
     #: {code, title, detail, hint, step, docs} of a failed job.
@@ -171,7 +187,13 @@ class JobBody(BaseModel):
         links = {name: f"{address}/{name}" for name in ("events", "logs", "steps", "plan")}
         took = job.finished_at - job.started_at if job.finished_at and job.started_at else None
         return cls(
-            **job.model_dump(include=set(cls.model_fields)),
+            **job.model_dump(include=set(cls.model_fields) - {"blocked_by"}),
+            blocked_by=[
+                {**item, "hint": blocking.hint(item, job=job.id)} for item in job.blocked_by
+            ],
+            # Until then it may begin at any moment: a POST answers as the GET behind it.
+            position=view.position if job.status is JobStatus.BLOCKED else None,
+            waits_until=job.lock_deadline if job.status in WAITING else None,
             cancel=Cancellation.of(job),
             instance=_named(job.instance_id, view.instance_name),
             host=_named(job.host_id, view.host_name),

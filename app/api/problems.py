@@ -7,14 +7,17 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic_core import to_jsonable_python
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.domain.problem import CODES, docs_url
 from app.errors import (
     AlreadyWaiting,
+    HolderAlive,
     InProgress,
     Invalid,
+    ManualLock,
     NotFound,
     PlanNotReady,
     ServiceError,
@@ -121,9 +124,16 @@ def _said_of(place: str, words: str) -> str:
 
 def _members(error: ServiceError) -> dict[str, Any]:
     """What only some problems have besides."""
-    if not isinstance(error, AlreadyWaiting):
-        return {}
-    return {"job": {"id": str(error.job), "self": f"/v1/jobs/{error.job}"}}
+    found: dict[str, Any] = {}
+    match error:
+        case AlreadyWaiting(job=job):
+            found = {"job": {"id": job, "self": f"/v1/jobs/{job}"}}
+        case HolderAlive(job=job, holder=holder):
+            found = {"holder": {"job": job, **holder}}
+        case ManualLock(lock=lock, message=message, actor=actor, since=since):
+            found = {"lock": lock, "message": message, "actor": actor, "since": since}
+    # Times as the bodies of the API have them.
+    return dict(to_jsonable_python(found))
 
 
 def _headers(error: ServiceError) -> dict[str, str]:

@@ -14,4 +14,12 @@ RefField = Annotated[str, Field(pattern=_PATTERN, description="Id or name.")]
 Id = Annotated[UUID, Path(description="Its id.")]
 RecipeName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["django"])]
 RecipeVersion = Annotated[int, Path(ge=1, le=999_999_999, examples=[1])]
+LockName = Annotated[
+    str,
+    Path(
+        pattern=r"^(manual:all|(manual:)?(host|instance):[A-Za-z0-9][A-Za-z0-9-]{0,62})$",
+        description="As in the list of locks; an id may stand for the name in it.",
+        examples=["instance:shop"],
+    ),
+]
 SecretName = Annotated[str, Path(pattern=r"^[ -~]{1,100}$", examples=["DATABASE_PASSWORD"])]

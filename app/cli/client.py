@@ -112,6 +112,11 @@ class Api:
         else:
             self.request("DELETE", address)
 
+    def remove_seen(self, address: str, *, version: int, **query: Any) -> Any:
+        """DELETE exactly the version that a person has seen; the answer tells what was done."""
+        headers = {"If-Match": f'"{version}"'}
+        return self._json(self.request("DELETE", address, query=query, headers=headers))
+
     def request(self, method: str, address: str, **options: Any) -> httpx.Response:
         query = {
             name: value for name, value in options.pop("query", {}).items() if value is not None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import follow, session, waiting
+from app.cli import blocked, follow, session, waiting
 from app.cli.client import path
 from app.cli.errors import CliError, Exit, Interrupted
 from app.cli.logs import Log
@@ -13,6 +13,7 @@ from app.cli.noun import Noun
 from app.cli.output import Output
 from app.cli.session import Session
 from app.cli.text import cell, duration, plain
+from app.cli.wording import blockers
 from app.domain.job import JobKind, JobStatus
 
 app = Noun(name="jobs", help="What was asked for, and what became of it.", no_args_is_help=True)
@@ -87,7 +88,7 @@ def list_(
 
 @app.verb()
 def show(ctx: typer.Context, job_id: JobId = "last") -> None:
-    """Show a job with its steps and, when it failed, why and what to type next.
+    """Show a job with its steps, who is in its way, or why it failed, and what to type next.
 
     Examples:
       liftlock jobs show last
@@ -99,7 +100,9 @@ def show(ctx: typer.Context, job_id: JobId = "last") -> None:
     if here.output.json_mode:
         here.output.json(job)
         return
-    here.output.show(job, _SHOWN)
+    in_the_way = blockers(job["blocked_by"]) if job.get("blocked_by") else None
+    here.output.show({**job, "blocked_by": in_the_way}, _SHOWN)
+    _print_blocked(here, blocked.lines(here, job))
     steps = here.api.get(path("jobs", str(job["id"]), "steps"))["items"]
     if steps:
         here.output.line()
@@ -191,6 +194,8 @@ def _follow(here: Session, job_id: str, log: Log, *, after: int) -> None:
                 log.flush()
             else:
                 log.add(event)
+                if event["type"] == "job.blocked":
+                    blocked.tell(here, job_id)
     except KeyboardInterrupt:
         log.flush()
         raise Interrupted("") from None
@@ -199,6 +204,14 @@ def _follow(here: Session, job_id: str, log: Log, *, after: int) -> None:
         raise
     code = waiting.EXITS.get(str(follow.last_state(here, job_id)["status"]), Exit.FAILED)
     raise typer.Exit(code)
+
+
+def _print_blocked(here: Session, told: Sequence[str]) -> None:
+    if told:
+        here.output.line()
+        here.output.line("In the way", style="bold")
+    for line in told:
+        here.output.line(line)
 
 
 def _steps_of(plan: Any) -> Sequence[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import cell, duration, moment, one_line, plain
-from app.cli.wording import blockers, canceling, retrying, suspended
+from app.cli.wording import blockers, broken, canceling, retrying, suspended
 
 
 class Log:
@@ -106,6 +106,10 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "job.canceling": canceling,
     "job.succeeded": lambda _: "Succeeded",
+    "lock.broken": broken,
+    "lock.token_raised": lambda data: (
+        f"Its host knew a newer token of {cell(data.get('name'))}; it goes on with one above that"
+    ),
     "step.started": lambda data: f"[{cell(data.get('number'))}] {_title(data)}",
     "step.succeeded": lambda data: f"    done in {_took(data)}",
     "step.failed": _failed,

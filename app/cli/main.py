@@ -16,6 +16,7 @@ from app.cli import (
     instances,
     job_commands,
     jobs,
+    locks,
     programs,
     provision,
     recipes,
@@ -69,7 +70,7 @@ app = Noun(
     ),
 )
 job_commands.register(jobs.app)
-for noun in (hosts, identity, instances, jobs, recipes, secrets, tokens):
+for noun in (hosts, identity, instances, jobs, locks, recipes, secrets, tokens):
     app.add_typer(noun.app)
 app.add_typer(admin.app)
 provision.register(app)

@@ -24,12 +24,19 @@ class Progress:
     """Feed it every event; it keeps the state of the job and writes what happens."""
 
     def __init__(
-        self, output: Output, *, now: Callable[[], float], total: Callable[[], int | None]
+        self,
+        output: Output,
+        *,
+        now: Callable[[], float],
+        total: Callable[[], int | None],
+        blocked: Callable[[], None] = lambda: None,
     ) -> None:
         self._output = output
         self._now = now
         #: Asked once the plan exists, that is at the first step.
         self._ask_total = total
+        #: Tells more of who is in the way, when the job still waits.
+        self._tell_blocked = blocked
         self._total: int | None = None
         self._step: Mapping[str, Any] | None = None
         self._since = now()
@@ -116,9 +123,8 @@ class Progress:
             self._say(f"        | {line}")
 
     def _wait(self, data: Mapping[str, Any]) -> None:
-        self._be(f"Waiting for {blockers(data.get('blocked_by') or [])}")
-        if not self._live:
-            self._say(self._state)
+        self._become(f"Waiting for {blockers(data.get('blocked_by') or [])}")
+        self._tell_blocked()
 
     def _wait_again(self, _: Mapping[str, Any]) -> None:
         self._become("Its worker went away; waiting for another")

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from app.cli import follow
+from app.cli import blocked, follow
 from app.cli.errors import ApiProblem, CliError, Exit, Interrupted, Unreachable, WaitTimedOut
 from app.cli.output import Output
 from app.cli.progress import Progress
@@ -33,6 +33,7 @@ def until_over(session: Session, job: Mapping[str, Any], *, timeout: float | Non
             session.output,
             now=session.outside.now,
             total=lambda: (follow.last_state(session, job_id).get("progress") or {}).get("of"),
+            blocked=lambda: blocked.tell(session, job_id),
         ) as progress:
             for event in follow.events(session, job_id, timeout=timeout, away=progress.away):
                 progress.back()

@@ -24,6 +24,12 @@ def canceling(data: Mapping[str, Any]) -> str:
     return f"Canceling, {forced}asked for by {cell(data.get('by'))}{reason}"
 
 
+def broken(data: Mapping[str, Any]) -> str:
+    """Who took the job's lock away, and why."""
+    reason = f": {one_line(data['reason'])}" if data.get("reason") else ""
+    return f"Its lock {cell(data.get('name'))} was broken by {cell(data.get('by'))}{reason}"
+
+
 def retrying(data: Mapping[str, Any]) -> str:
     """Which try comes when, and why."""
     of = f" of {data['of']}" if data.get("of") else ""
@@ -39,11 +45,14 @@ def blockers(blocked_by: list[Mapping[str, Any]]) -> str:
 def _blocker(item: Mapping[str, Any]) -> str:
     match item:
         case {"kind": "lock", "job": job, "job_kind": kind, "actor": actor, "since": since}:
-            return f"job {job} ({kind} by {actor}, since {since})"
+            why = one_line(item.get("why") or kind)
+            return f"job {job} ({why} by {actor}, since {moment(since)})"
         case {"kind": "order", "job": job}:
             return f"job {job}, which was asked for earlier"
         case {"kind": "capacity", "host": host, "capacity": capacity}:
             return f"a free place on host {host} ({capacity} at a time)"
+        case {"kind": "limit", "most_running": most}:
+            return f"one of the jobs that run to end ({most} at a time)"
         case {"kind": "locks-unavailable"}:
             return "Redis, which does not answer"
     return cell(dict(item))

@@ -48,6 +48,10 @@ class EventType(StrEnum):
     APP_SERVER_ERROR = "app_server.error"
     APP_SERVER_TERMINATED = "app_server.terminated"
     HOST_KEY_READ = "host.key_read"
+    #: The host had seen a newer token than Postgres knew: the next attempt gets one above it.
+    LOCK_TOKEN_RAISED = "lock.token_raised"  # noqa: S105 (no secret)
+    #: Somebody took the job's lock away, and the job ends.
+    LOCK_BROKEN = "lock.broken"
 
 
 #: JSON leaves these as they are, and many a reader of streams takes them for ends of lines.

@@ -116,10 +116,13 @@ class LeasePolicy:
 
 @dataclass(frozen=True)
 class WaitPolicy:
-    """How long a job waits for locks that another job holds, and how often it looks."""
+    """How long a job waits for its locks, and how often it looks."""
 
     #: DESIGN: waiting for another job's lock is bounded to an hour.
     lock_wait: timedelta = timedelta(hours=1)
+    #: Locking itself failed: after so long it is tried again, so many times in a row.
+    locking_again_after: timedelta = timedelta(seconds=1)
+    most_locking_failures: int = 10
     #: A row nobody claimed for this long is pushed to Redis again.
     push_again_after: timedelta = timedelta(seconds=5)
     #: After so many workers went silent with it, a job is only undone, as `worker-lost`.
@@ -135,6 +138,24 @@ def lock_names(kind: JobKind, *, instance_id: object, host_id: object) -> tuple[
     return (f"instance:{instance_id}",)
 
 
+def purpose(kind: JobKind, *, instance: str | None, host: str | None, revision: str | None) -> str:
+    """What a job is for, in words: "provision of shop to v2"."""
+    to = f" to {revision}" if revision else ""
+    return f"{kind} of {instance or host or 'something that is gone'}{to}"
+
+
 def takes_capacity(kind: JobKind) -> bool:
     """Whether a running job of this kind uses one unit of its host's capacity."""
     return kind is not JobKind.ENROLL
+
+
+#: More jobs than there will ever be; times the number of priorities it is still exact in a double.
+_MOST_JOBS = 2**40
+_LOWEST_PRIORITY = -100
+
+
+def place_of(*, begun: bool, priority: int, sequence: int) -> float:
+    """A job's place in every line, the lowest first: what has begun, then the order of requests."""
+    if begun:
+        return float(sequence)
+    return float((priority - _LOWEST_PRIORITY + 1) * _MOST_JOBS + sequence)

@@ -1,6 +1,7 @@
 """The catalogue of error codes: what each means and whether trying again can help."""
 
 from dataclasses import dataclass
+from typing import Any
 
 DOCS = "docs/errors.md"
 
@@ -36,6 +37,7 @@ _ROWS = (
     Code("internal-error", "Liftlock made a mistake"),
     # Waiting and owning
     Code("lock-wait-timeout", "The job waited too long for another one"),
+    Code("locks-unavailable", "The locks could not be asked for", transient=True),
     Code("worker-lost", "The worker that ran the job went silent"),
     Code("lost-ownership", "Another attempt owns this job now"),
     Code("deadline-exceeded", "The job did not end in time"),
@@ -45,6 +47,9 @@ _ROWS = (
     Code("too-early", "It is too early for that", transient=True),
     Code("already-waiting", "The same job is waiting already"),
     Code("not-waiting", "The job does not wait for an answer"),
+    Code("manual-lock", "Somebody has locked it by hand"),
+    Code("holder-alive", "A worker is busy with the job that holds the lock"),
+    Code("lock-broken", "Somebody took the job's lock away"),
     # Requests sent twice
     Code("idempotency-key-reused", "The key belongs to another request"),
     Code("idempotency-in-progress", "The same request is being answered now", transient=True),
@@ -81,6 +86,18 @@ _ROWS = (
 )
 
 CODES = {row.code: row for row in _ROWS}
+
+
+def error_of(code: str, detail: str, *, hint: str) -> dict[str, Any]:
+    """The error of a job that ends without a step to blame."""
+    return {
+        "code": code,
+        "title": CODES[code].title,
+        "detail": detail,
+        "hint": hint,
+        "step": None,
+        "docs": docs_url(code),
+    }
 
 
 def docs_url(code: str) -> str:

@@ -1,5 +1,6 @@
 """The wake-up queue: arq on Redis. Losing it loses time, never a job."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -77,11 +78,14 @@ class JobQueue:
         queue, now = self._redis.default_queue_name, timestamp_ms()
         call = serialize_job(RUN_JOB, (str(job_id), attempt), {}, None, now, serializer=serialize)
         keys = [job_key_prefix + name, queue, wake_key(queue)]
+        cancels = _cancels()
         try:
             await self._push(keys, [_KEEP, call, now, name, _MOST_WAKES])
         except (RedisError, OSError) as error:
             log.warning("queue.push_failed", job=str(job_id), reason=type(error).__name__)
             return False
+        if _cancels() > cancels:
+            raise asyncio.CancelledError
         return True
 
     async def ping(self) -> bool:
@@ -94,3 +98,11 @@ class JobQueue:
 
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
+
+
+def _cancels() -> int:
+    """How often this task was cancelled: redis-py waits with `asyncio.wait_for`, which in Python
+    3.11 loses a cancel that comes with the answer.
+    """
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0

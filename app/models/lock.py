@@ -18,3 +18,6 @@ class Lock(SQLModel, table=True):
     holder_job: UUID | None = None
     holder_attempt: int | None = None
     acquired_at: datetime | None = Field(default=None, sa_type=Instant)
+    #: What the person said who placed it by hand; it is held while there is a message.
+    message: str | None = None
+    actor: str | None = None

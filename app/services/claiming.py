@@ -2,21 +2,47 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
+from app.domain.blocking import culprits
 from app.domain.event import EventType
-from app.domain.job import STEP_DONE, Ending, LeasePolicy, WaitPolicy, takes_capacity
+from app.domain.job import (
+    STEP_DONE,
+    Ending,
+    JobStatus,
+    LeasePolicy,
+    WaitPolicy,
+    takes_capacity,
+)
+from app.domain.lock import manual_locks
+from app.domain.problem import error_of
 from app.errors import LostOwnership
 from app.gateways.vault import Vault
 from app.models import Job, JobStep
-from app.services import secrets
+from app.services import secrets, unlockable
+from app.services.ending import end_waiting
+from app.services.manual import words_of
 from app.services.work import Work, work_of
 from app.store.database import Database
+from app.store.locks import Manual
 from app.store.turns import Turn
+
+#: Of a job that waits for other jobs.
+_REASONS = frozenset({"lock", "order", "capacity", "limit"})
+
+
+class Ended(LostOwnership):
+    """The job met a lock that somebody placed by hand, and has ended; `rivals` may run now."""
+
+    def __init__(self, rivals: Sequence[tuple[UUID, int]]) -> None:
+        super().__init__("The job met a manual lock and has ended.")
+        #: Waiting jobs with their next attempt.
+        self.rivals = rivals
 
 
 class Blocked(Exception):
@@ -57,16 +83,39 @@ class Claim:
 
 
 async def block(
-    db: Database, job: Job, *, attempt: int, blocked_by: Sequence[Mapping[str, Any]]
-) -> None:
-    """Note who is in the way; an event is written when that changed."""
+    db: Database,
+    job: Job,
+    *,
+    attempt: int,
+    blocked_by: Sequence[Mapping[str, Any]],
+    in_line: bool = False,
+) -> bool:
+    """Note who is in the way; whether that is somebody else than before, which an event tells.
+
+    `in_line`: it waits in Redis for a job that may only have asked, like itself; that is no reason
+    while another one is known. Where locking itself failed, that is counted, and given up after
+    some times.
+    """
+    policy = WaitPolicy()
+    who = unlockable.counted(job, blocked_by)
+    ago = policy.push_again_after - policy.locking_again_after
     async with db.transaction() as session:
+        if in_line and not await _is_reason(session, job, who):
+            who = job.blocked_by
         await store.attempts.block(
-            session, job.id, attempt=attempt, blocked_by=blocked_by, wait=WaitPolicy().lock_wait
+            session,
+            job.id,
+            attempt=attempt,
+            blocked_by=who,
+            wait=policy.lock_wait,
+            pushed_ago=ago if unlockable.failures(who) else timedelta(),
         )
-        if list(blocked_by) != job.blocked_by:
-            data = {"blocked_by": list(blocked_by)}
-            await store.events.append(session, job.id, (EventType.JOB_BLOCKED, data))
+        is_news = culprits(who) != culprits(job.blocked_by)
+        if is_news:
+            await store.events.append(session, job.id, (EventType.JOB_BLOCKED, {"blocked_by": who}))
+        if unlockable.failures(who) >= policy.most_locking_failures:
+            await unlockable.give_up(session, job.id, who)
+    return is_news
 
 
 async def claim(
@@ -83,34 +132,32 @@ async def claim(
 
     `most_running` bounds the jobs that run at a time, everywhere together; 0 is no bound.
     Raises LostOwnership when it is not to be had, Blocked when the order of requests or a
-    capacity stands in the way; nothing is written then.
+    capacity stands in the way; nothing is written then. Raises Ended for a job that had not
+    begun and met a manual lock.
     """
     job = work.job
-    counted = takes_capacity(job.kind) and not job.dry_run
     async with db.transaction() as session:
         await store.turns.lock(session, job, lock_names=lock_names)
-        turn = await store.turns.look(session, job, lock_names=lock_names, counted=counted)
-        if turn is None:
-            raise LostOwnership
-        if counted and turn.ending is None:
+        turn = await _look(session, job, lock_names)
+        if turn.manual is None:
             await _check_turn(session, work, turn, most_running)
-        if turn.holder is not None:
-            raise Blocked([turn.holder])
-        claimed = await store.attempts.claim(
-            session,
-            job.id,
-            attempt=attempt,
-            worker=worker,
-            lease=LeasePolicy().lease,
-            lock_names=lock_names,
-            facts=turn.facts,
-            event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
-            plan=plan,
-        )
-        # The first attempt has nothing behind it.
-        steps = await store.steps.list_of_job(session, job.id) if attempt > 1 else []
-    work = work_of(work, claimed.job)
-    return Claim(claimed.job, work, claimed.tokens, steps, turn.ending, turn.suspended)
+            claimed = await store.attempts.claim(
+                session,
+                job.id,
+                attempt=attempt,
+                worker=worker,
+                lease=LeasePolicy().lease,
+                lock_names=lock_names,
+                facts=turn.facts,
+                event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
+                plan=plan,
+            )
+            # The first attempt has nothing behind it.
+            steps = await store.steps.list_of_job(session, job.id) if attempt > 1 else []
+            work = work_of(work, claimed.job)
+            return Claim(claimed.job, work, claimed.tokens, steps, turn.ending, turn.suspended)
+        rivals = await _end_unbegun(session, work, turn.manual)
+    raise Ended(rivals)
 
 
 async def renew(db: Database, job: Job) -> Ending | None:
@@ -160,7 +207,39 @@ async def suspend(
         return ending
 
 
+async def _is_reason(session: AsyncSession, job: Job, who: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a job that is refused in Redis waits for these rather than for what it knows."""
+    in_the_way, known = who[0].get("job"), job.blocked_by
+    if in_the_way is None or not known or known[0].get("kind") not in _REASONS:
+        return True
+    if culprits(who) == culprits(known):
+        return True
+    return await store.jobs.has_begun(session, UUID(in_the_way))
+
+
+async def _look(session: AsyncSession, job: Job, lock_names: Sequence[str]) -> Turn:
+    """What stands in the job's way; raises LostOwnership when there is no such job."""
+    turn = await store.turns.look(
+        session,
+        job,
+        lock_names=lock_names,
+        manual_locks=manual_locks(job.kind, instance_id=job.instance_id, host_id=job.host_id),
+        counted=_is_counted(job),
+    )
+    if turn is None:
+        raise LostOwnership
+    return turn
+
+
 async def _check_turn(session: AsyncSession, work: Work, turn: Turn, most_running: int) -> None:
+    """Raise Blocked while the job has to wait."""
+    if _is_counted(work.job) and turn.ending is None:
+        await _check_order(session, work, turn, most_running)
+    if turn.holder is not None:
+        raise Blocked([turn.holder])
+
+
+async def _check_order(session: AsyncSession, work: Work, turn: Turn, most_running: int) -> None:
     # What has begun goes on first: everybody else waits for it.
     if turn.older is not None and work.job.started_at is None:
         raise Blocked([{"kind": "order", "job": str(turn.older)}])
@@ -168,3 +247,17 @@ async def _check_turn(session: AsyncSession, work: Work, turn: Turn, most_runnin
         raise Blocked([{"kind": "capacity", "host": work.host.name, "capacity": turn.capacity}])
     if most_running and await store.turns.is_full(session, work.job, most=most_running):
         raise Blocked([{"kind": "limit", "most_running": most_running}])
+
+
+def _is_counted(job: Job) -> bool:
+    return takes_capacity(job.kind) and not job.dry_run
+
+
+async def _end_unbegun(session: AsyncSession, work: Work, manual: Manual) -> list[tuple[UUID, int]]:
+    """Nobody waits for a manual lock: the job ends, and those behind it are told."""
+    job = work.job
+    names = {"host": work.host.name} | ({"instance": work.instance.name} if work.instance else {})
+    hint = f"Ask {manual.actor}; once it is lifted: liftlock jobs retry {job.id}"
+    error = error_of("manual-lock", words_of(manual, names), hint=hint)
+    await end_waiting(session, job, JobStatus.FAILED, error=error)
+    return await store.outbox.list_rivals(session, job)

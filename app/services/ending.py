@@ -92,6 +92,33 @@ async def end_waiting(
     await _follow_up(session, job, status, error, told or {})
 
 
+async def end_abandoned(
+    session: AsyncSession,
+    job: Job,
+    *,
+    error: Mapping[str, Any],
+    first: store.events.NewEvent | None = None,
+) -> None:
+    """End a job as failed that nobody will undo, also under the hands of its worker.
+
+    The worker is refused from now on. Call with the job's row locked and freshly read; `first` is
+    told before everything else.
+    """
+    await store.attempts.settle(
+        session,
+        job.id,
+        attempt=job.attempt,
+        status=JobStatus.FAILED,
+        held=job.lease_until is not None,
+        error=error,
+        outcome=Outcome.ROLLBACK_FAILED,
+        service_state=ServiceState.UNKNOWN if job.instance_id else None,
+    )
+    if first is not None:
+        await store.events.append(session, job.id, first)
+    await _follow_up(session, job, JobStatus.FAILED, error, {})
+
+
 async def _follow_up(
     session: AsyncSession,
     job: Job,
@@ -133,4 +160,4 @@ async def _note_reachability(
     if job.host_id is None or job.dry_run or (error is not None and not unreachable):
         return
     found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
-    await store.hosts.note_status(session, job.host_id, found)
+    await store.hosts.note_status(session, job.id, attempt=job.attempt, found=found)

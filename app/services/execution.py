@@ -13,10 +13,12 @@ from app.services.ending import move
 from app.store.database import Database
 
 
-async def keep_plan(db: Database, job_id: UUID, plan: list[dict[str, Any]]) -> None:
-    """Keep the plan for people, before anything runs."""
+async def keep_plan(
+    db: Database, job_id: UUID, plan: list[dict[str, Any]], *, attempt: int
+) -> None:
+    """Keep the plan for people, before anything runs or can run; raises LostOwnership."""
     async with db.statement() as session:
-        await store.jobs.keep_plan(session, job_id, plan)
+        await store.jobs.keep_plan(session, job_id, plan, attempt=attempt)
 
 
 async def record(db: Database, job: Job, *events: store.events.NewEvent) -> None:
@@ -92,8 +94,14 @@ async def finish_step(
 
 
 async def move_app_server(db: Database, job: Job, wanted: AppServerStatus) -> None:
-    """Change the state of the job's app server; a move that is already done is no move."""
+    """Change the state of the job's app server; a move that is already done is no move.
+
+    Raises LostOwnership.
+    """
     async with db.transaction() as session:
+        # The job before its app server, as its end locks them; and whoever lost it is told so,
+        # not that its successor has moved the app server on.
+        await store.attempts.renew(session, job.id, attempt=job.attempt, lease=LeasePolicy().lease)
         app_server = await store.app_servers.find_of_job(session, job.id)
         if app_server is None or app_server.status is wanted:
             return

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
-from app.domain.job import FINAL, JobKind, JobStatus, StepStatus
+from app.domain.job import FINAL, WAITING, JobKind, JobStatus, StepStatus
 from app.errors import PlanNotReady
 from app.gateways.wakeups import Wakeups
 from app.models import AppServer, Job, JobStep
@@ -25,6 +25,8 @@ class JobView:
     app_server: AppServer | None
     #: Number, title and status of the last step that was begun.
     step: tuple[int, str, StepStatus] | None
+    #: Its place, from 1, among those that wait for the same instance, or to enroll the same host.
+    position: int | None = None
 
 
 async def get(db: Database, job_id: UUID) -> JobView:
@@ -88,7 +90,7 @@ async def view(session: AsyncSession, job: Job) -> JobView:
 
 
 async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
-    """Beside each job its names, app server and progress, in four statements for the page."""
+    """Beside each job its names, app server, progress and place: five statements for the page."""
     ids = {job.id for job in jobs}
     instances = await store.instances.names(
         session, {job.instance_id for job in jobs if job.instance_id}
@@ -96,6 +98,7 @@ async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
     hosts = await store.hosts.names(session, {job.host_id for job in jobs if job.host_id})
     app_servers = await store.app_servers.of_jobs(session, ids)
     progress = await store.steps.progress_of(session, ids)
+    places = await _places(session, jobs)
     return [
         JobView(
             job=job,
@@ -103,6 +106,20 @@ async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
             host_name=hosts.get(job.host_id) if job.host_id else None,
             app_server=app_servers.get(job.id),
             step=progress.get(job.id),
+            position=places.get(job.id),
         )
         for job in jobs
     ]
+
+
+async def _places(session: AsyncSession, jobs: list[Job]) -> dict[UUID, int]:
+    waiting = [job for job in jobs if job.status in WAITING and not job.dry_run]
+    if not waiting:
+        return {}
+    line = await store.lines.find(
+        session,
+        instances={job.instance_id for job in waiting if job.instance_id},
+        hosts={job.host_id for job in waiting if job.host_id and job.kind is JobKind.ENROLL},
+        jobs=[job.id for job in waiting],
+    )
+    return {one.job: one.position for one in line}

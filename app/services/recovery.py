@@ -7,19 +7,26 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
+from app.domain import blocking
 from app.domain.event import EventType
-from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, ServiceState, WaitPolicy
-from app.domain.problem import CODES, docs_url
+from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, WaitPolicy
+from app.domain.problem import error_of
 from app.gateways.queue import JobQueue
 from app.models import Job
-from app.services.ending import end_waiting
+from app.services.ending import end_abandoned, end_waiting
 from app.store.database import Database, announce
 
 _BATCH = 100
 
 
 async def dispatch(db: Database, queue: JobQueue, *, policy: WaitPolicy) -> int:
-    """Push waiting jobs that nobody claimed after their last push; how many."""
+    """Push waiting jobs that nobody claimed after their last push; how many.
+
+    0 while Redis is away: it may be so for this worker alone, and what it marks as pushed no
+    other worker would push.
+    """
+    if not await queue.ping():
+        return 0
     async with db.transaction() as session:
         due = await store.outbox.take_unclaimed(session, age=policy.push_again_after, limit=_BATCH)
     for job_id, attempt in due:
@@ -65,18 +72,12 @@ async def _give_up(session: AsyncSession, job: Job, lost: str) -> None:
         f"{lost} Look at the workers' log and their memory. It could not be undone either: what"
         " the job started may still run on its host."
     )
-    await end_waiting(
-        session,
-        job,
-        JobStatus.FAILED,
-        error=_error(job, "worker-lost", detail),
-        outcome=Outcome.ROLLBACK_FAILED,
-        service_state=ServiceState.UNKNOWN if job.instance_id else None,
-    )
+    await end_abandoned(session, job, error=_error(job, "worker-lost", detail))
 
 
 async def _give_up_waiting(session: AsyncSession, job: Job) -> None:
-    detail = f"It waited until {job.lock_deadline:%H:%M:%S} UTC for: {job.blocked_by}."
+    who = blocking.words(job.blocked_by)
+    detail = f"It waited until {job.lock_deadline:%H:%M:%S} UTC for {who}."
     if job.started_at is not None and job.ending is None:
         order = _order(EndingWhy.LOCK_WAIT, reason=detail)
         await store.jobs.order_end(session, job, order)
@@ -101,11 +102,5 @@ def _order(why: EndingWhy, *, reason: str) -> Ending:
 
 
 def _error(job: Job, code: str, detail: str) -> dict[str, Any]:
-    return {
-        "code": code,
-        "title": CODES[code].title,
-        "detail": detail,
-        "hint": f"Look at its events, then ask again: liftlock jobs logs {job.id}",
-        "step": None,
-        "docs": docs_url(code),
-    }
+    hint = f"Look at its events, then ask again: liftlock jobs logs {job.id}"
+    return error_of(code, detail, hint=hint)

@@ -12,16 +12,18 @@ from app import store
 from app.domain.event import EventType
 from app.domain.host import CLOSED
 from app.domain.job import JobKind, OnConflict
+from app.domain.lock import manual_locks
 from app.domain.recipe import InvalidSettings, Recipe
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
 from app.models import AppServer, Host, Instance, Job
-from app.services import conflicts, jobs, secrets, waking
+from app.services import conflicts, jobs, manual, secrets, waking
 from app.services.jobs import JobView
 from app.services.schedule import begin_of, end_of
 from app.services.work import new_app_server, recipe_of
 from app.store.database import Database
+from app.store.locks import Manual
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class _Target:
     settings: Mapping[str, str] | None = None
     #: Ports of the host that are not free.
     taken_ports: Collection[int] = ()
+    #: A lock that somebody placed by hand there.
+    manual: Manual | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -69,8 +73,8 @@ async def request(
     """Commit the job with its first event, then wake a worker.
 
     The flag is false for a job that waited already (`on_conflict=return`). Raises Invalid with a
-    pointer for what the body names wrongly, and Conflict for a host that takes no work or a job
-    that is in the way; nothing is written then.
+    pointer for what the body names wrongly, and Conflict for a host that takes no work, a lock
+    that somebody placed by hand, or a job that is in the way; nothing is written then.
     """
     async with db.transaction() as session:
         not_before = begin_of(request.not_before)
@@ -88,6 +92,8 @@ async def request(
             request_id=request_id,
         )
         target = await _target(session, vault, job, request)
+        if target.manual is not None and not job.dry_run:
+            raise manual.refusal(target.manual, target.names)
         found = await conflicts.resolve(session, job, request.on_conflict, settings=target.settings)
         if found is not None:
             return await jobs.view(session, found), False
@@ -108,17 +114,19 @@ async def _target(session: AsyncSession, vault: Vault, job: Job, request: JobReq
     if request.kind is JobKind.ENROLL:
         host = await _named_host(session, request.host, pointer="/host")
         job.host_id = host.id
-        return _Target(host)
+        locks = manual_locks(job.kind, instance_id=None, host_id=host.id)
+        return _Target(host, manual=await store.locks.find_manual(session, locks))
     instance = await _named_instance(session, request.instance)
     host = await _placement(session, instance, request.host)
     await _check_data_is_there(session, instance, host)
-    ground = await store.orders.read_ground(session, instance, host)
+    locks = manual_locks(job.kind, instance_id=instance.id, host_id=host.id)
+    ground = await store.orders.read_ground(session, instance, host, manual_locks=locks)
     recipe = recipe_of(ground.recipe)
     settings = _environment(instance, recipe)
     await secrets.require(session, vault, instance, recipe, present=ground.secret_names)
     job.instance_id, job.host_id, job.recipe_id = instance.id, host.id, instance.recipe_id
     job.params = {**job.params, "revision": request.revision or instance.revision}
-    return _Target(host, instance, settings, ground.taken_ports)
+    return _Target(host, instance, settings, ground.taken_ports, ground.manual)
 
 
 async def _add(session: AsyncSession, job: Job, target: _Target) -> AppServer | None:

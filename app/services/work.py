@@ -17,6 +17,14 @@ from app.store.database import Database
 _MOST_JUMPS = 4
 
 
+class Over(LostOwnership):
+    """The job has ended: nobody has anything to do for it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a provision found before it began; frozen by the first attempt."""
@@ -45,13 +53,15 @@ class Work:
 
 
 async def look(db: Database, job_id: UUID) -> Work:
-    """Read what the plan of the job is made from; raises NotFound."""
+    """Read what the plan of the job is made from; raises NotFound, and Over for one that ended."""
     async with db.statement() as session:
         found = await store.works.find(session, job_id)
     if found is None:
         raise NotFound(f"There is no job {job_id}.")
     job, host = found.job, found.host
-    if host is None or job.status in FINAL:
+    if job.status in FINAL:
+        raise Over(job)
+    if host is None:
         raise LostOwnership
     jumps = await _jumps(db, host) if host.jump_host_id is not None else ()
     if found.instance is None or found.recipe is None:

@@ -55,7 +55,7 @@ _CLAIM = f"""
 _BLOCK = """
     UPDATE jobs SET status = 'blocked', blocked_by = $3::jsonb,
            lock_deadline = coalesce(lock_deadline, clock_timestamp() + $4),
-           dispatched_at = clock_timestamp()
+           dispatched_at = clock_timestamp() - $5::interval
     WHERE id = $1 AND attempt = $2 - 1 AND status IN ('queued', 'blocked')
     RETURNING id
 """
@@ -142,10 +142,14 @@ async def block(
     attempt: int,
     blocked_by: Sequence[Mapping[str, Any]],
     wait: timedelta,
+    pushed_ago: timedelta = timedelta(),
 ) -> None:
-    """Note who is in the way; the job stays unclaimed. Raises LostOwnership."""
+    """Note who is in the way; the job stays unclaimed. Raises LostOwnership.
+
+    `pushed_ago` lets the dispatcher come so much earlier.
+    """
     who = json.dumps([dict(item) for item in blocked_by])
-    await _guarded(session, _BLOCK, job_id, attempt, who, wait)
+    await _guarded(session, _BLOCK, job_id, attempt, who, wait, pushed_ago)
 
 
 async def suspend(

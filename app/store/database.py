@@ -190,10 +190,12 @@ def _refuse_closed(connection: Any, *_: object) -> None:
 
 @contextmanager
 def _given_up(connection: Any) -> Iterator[None]:
-    """After a server that gave no answer in time: no ROLLBACK would be answered either."""
+    """Of no use to the next user: a server that gave no answer in time would give none to a
+    ROLLBACK, and where a task was cancelled, half a conversation may be left.
+    """
     try:
         yield
-    except TimeoutError:
+    except (TimeoutError, asyncio.CancelledError):
         connection.terminate()
         raise
 

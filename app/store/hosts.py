@@ -16,9 +16,18 @@ from app.models.base import utc_now
 from app.store import rows
 from app.store.database import driver
 
+# The newest end on a host tells how the host is: a worker may stand still between the end of its
+# job and this note, for as long as it likes.
 _NOTE_STATUS = """
-    UPDATE hosts SET status = $2, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = $1 AND status IN ('ready', 'unreachable') AND status <> $2
+    UPDATE hosts SET status = $3, version = hosts.version + 1, updated_at = clock_timestamp()
+    FROM jobs AS job
+    WHERE job.id = $1 AND job.attempt = $2 AND job.finished_at IS NOT NULL
+      AND hosts.id = job.host_id
+      AND hosts.status IN ('ready', 'unreachable') AND hosts.status <> $3
+      AND NOT EXISTS (
+          SELECT FROM jobs AS later
+          WHERE later.host_id = job.host_id AND later.finished_at > job.finished_at
+            AND NOT later.dry_run)
 """
 
 
@@ -104,6 +113,11 @@ async def instances_with_history(session: AsyncSession, host_id: UUID) -> list[s
     return list((await session.exec(query)).all())
 
 
-async def note_status(session: AsyncSession, host_id: UUID, found: HostStatus) -> None:
-    """Keep whether it could be reached, unless a person closed it."""
-    await driver(session).execute(_NOTE_STATUS, host_id, found)
+async def note_status(
+    session: AsyncSession, job_id: UUID, *, attempt: int, found: HostStatus
+) -> None:
+    """Keep whether the job could reach its host, as the attempt that ended the job found it.
+
+    Nothing is written when a person closed the host, or another job there has ended since.
+    """
+    await driver(session).execute(_NOTE_STATUS, job_id, attempt, found)

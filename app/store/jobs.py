@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.job import FINAL, WAITING, Answer, Ending, EndingWhy, JobKind, JobStatus
-from app.errors import NotFound
+from app.errors import LostOwnership, NotFound
 from app.models import Job
 from app.models.base import utc_now
 from app.store import events, rows
@@ -30,7 +30,22 @@ _ADD = f"""
     SELECT sequence FROM job
 """  # noqa: S608 (columns of the model, nothing from outside)
 
-_KEEP_PLAN = "UPDATE jobs SET plan = $2::jsonb WHERE id = $1 AND plan IS DISTINCT FROM $2::jsonb"
+# For the attempt that has the job, and for the next one while nobody has it.
+_HAS_BEGUN = "SELECT started_at IS NOT NULL FROM jobs WHERE id = $1"
+
+_KEEP_PLAN = """
+    WITH job AS (
+        SELECT id FROM jobs
+        WHERE id = $1 AND (
+            (attempt = $3 AND lease_until IS NOT NULL)
+            OR (attempt = $3 - 1 AND lease_until IS NULL AND status IN ('queued', 'blocked')))
+        FOR NO KEY UPDATE
+    ), kept AS (
+        UPDATE jobs SET plan = $2::jsonb FROM job
+        WHERE jobs.id = job.id AND plan IS DISTINCT FROM $2::jsonb
+    )
+    SELECT id FROM job
+"""
 
 
 def new(**values: Any) -> Job:
@@ -102,6 +117,12 @@ async def status(session: AsyncSession, job_id: UUID) -> JobStatus:
     return (await get(session, job_id)).status if found is None else JobStatus(found)
 
 
+async def has_begun(session: AsyncSession, job_id: UUID) -> bool:
+    """Whether a worker ever had the job."""
+    found = await driver(session).fetchval(_HAS_BEGUN, job_id)
+    return bool(found)
+
+
 async def list_page(
     session: AsyncSession,
     *,
@@ -122,8 +143,13 @@ async def list_page(
     return await rows.page(session, query, Job, after=after, limit=limit, newest_first=True)
 
 
-async def keep_plan(session: AsyncSession, job_id: UUID, plan: list[dict[str, Any]]) -> None:
-    await driver(session).execute(_KEEP_PLAN, job_id, json.dumps(plan))
+async def keep_plan(
+    session: AsyncSession, job_id: UUID, plan: list[dict[str, Any]], *, attempt: int
+) -> None:
+    """For people; raises LostOwnership unless that attempt has the job, or is the next to."""
+    found = await driver(session).fetchval(_KEEP_PLAN, job_id, json.dumps(plan), attempt)
+    if found is None:
+        raise LostOwnership
 
 
 async def order_end(session: AsyncSession, job: Job, ending: Ending) -> None:

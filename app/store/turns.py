@@ -7,10 +7,11 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.domain.job import Ending
+from app.domain.job import Ending, JobKind, purpose
 from app.models import Job
 from app.store import jobs
 from app.store.database import driver
+from app.store.locks import MANUAL, Manual, manual_of
 
 #: Any number does, as long as every worker uses the same.
 _LIMIT_LOCK = 7_305_012
@@ -37,7 +38,8 @@ _LOCK = """
 _HOLDER = """
     SELECT jsonb_build_object(
         'kind', 'lock', 'locks', jsonb_build_array(name), 'job', jobs.id, 'job_kind', jobs.kind,
-        'actor', jobs.actor, 'worker', jobs.worker, 'since', jobs.started_at)
+        'actor', jobs.actor, 'worker', jobs.worker, 'attempt', jobs.attempt,
+        'since', locks.acquired_at, 'params', jobs.params)
     FROM locks JOIN jobs ON jobs.id = locks.holder_job AND jobs.attempt = locks.holder_attempt
     WHERE name = ANY($2::text[]) AND jobs.id <> $1 AND jobs.lease_until IS NOT NULL
     ORDER BY name LIMIT 1
@@ -81,8 +83,15 @@ _AHEAD = f"""
     ) AS instances
 """  # noqa: S608 (only the text above)
 
+# What has begun goes on under a manual lock; and what only has to end, or is tried, may as well.
+_MANUAL = f"""
+    CASE WHEN job.started_at IS NULL AND job.ending IS NULL AND NOT job.dry_run
+    THEN {MANUAL.format(names="$4::text[]")} END
+"""
+
 _LOOK = f"""
-    SELECT job.ending, job.suspended, host.capacity, ({_HOLDER}) AS holder, ({_OLDER}) AS older,
+    SELECT {_MANUAL} AS manual, job.ending, job.suspended, host.capacity,
+           ({_HOLDER}) AS holder, ({_OLDER}) AS older,
            CASE WHEN $3 THEN ({_BUSY}) END AS busy, CASE WHEN $3 THEN ({_AHEAD}) END AS ahead,
            instance.prepared_at IS NOT NULL AS prepared, instance.participants_created,
            EXISTS (SELECT 1 FROM app_servers
@@ -110,6 +119,8 @@ class Turn:
 
     ending: Ending | None
     suspended: Mapping[str, Any] | None
+    #: A lock placed by hand that keeps it from beginning.
+    manual: Manual | None
     #: The running job that has one of its locks, as people read it.
     holder: Mapping[str, Any] | None
     #: A job of the same instance that goes first.
@@ -130,10 +141,17 @@ async def lock(session: AsyncSession, job: Job, *, lock_names: Sequence[str]) ->
 
 
 async def look(
-    session: AsyncSession, job: Job, *, lock_names: Sequence[str], counted: bool
+    session: AsyncSession,
+    job: Job,
+    *,
+    lock_names: Sequence[str],
+    manual_locks: Sequence[str],
+    counted: bool,
 ) -> Turn | None:
     """Who is in the way. Call after `lock`; `counted` when it takes capacity. None: no such job."""
-    found = await driver(session).fetchrow(_LOOK, job.id, sorted(lock_names), counted)
+    found = await driver(session).fetchrow(
+        _LOOK, job.id, sorted(lock_names), counted, list(manual_locks)
+    )
     if found is None:
         return None
     facts = {
@@ -144,13 +162,24 @@ async def look(
     return Turn(
         ending=jobs.ending_of(found["ending"]),
         suspended=found["suspended"],
-        holder=found["holder"],
+        manual=manual_of(found["manual"]),
+        holder=_as_read(found["holder"]),
         older=found["older"],
         capacity=found["capacity"],
         busy=found["busy"] or 0,
         ahead=found["ahead"] or 0,
         facts=None if job.instance_id is None else facts,
     )
+
+
+def _as_read(holder: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """With what it is for, in the words of its request."""
+    if holder is None:
+        return None
+    params = holder["params"]
+    named = {word: params.get(word) for word in ("instance", "host", "revision")}
+    why = purpose(JobKind(holder["job_kind"]), **named)
+    return {name: value for name, value in holder.items() if name != "params"} | {"why": why}
 
 
 async def is_full(session: AsyncSession, job: Job, *, most: int) -> bool:

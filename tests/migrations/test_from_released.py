@@ -45,6 +45,12 @@ APPEND = """
     FROM job, unnest($3::text[], $4::text[]) WITH ORDINALITY AS new (type, data, n)
     RETURNING seq
 """
+TOKEN = """
+    INSERT INTO locks (name, token, holder_job, holder_attempt, acquired_at)
+    SELECT 'instance:' || id, 1, id, attempt, clock_timestamp() FROM jobs WHERE id = $1
+    ON CONFLICT (name) DO UPDATE SET token = locks.token + 1, holder_job = excluded.holder_job
+    RETURNING token
+"""
 STEP = """
     INSERT INTO steps (job_id, number, name, title, status, attempt, facts, started_at)
     SELECT id, 1, 'a', 'A', 'running', attempt, '{}', clock_timestamp() FROM jobs WHERE id = $1
@@ -117,7 +123,7 @@ async def test_the_statements_of_the_previous_release_work_on_the_new_schema(rel
     connection = await _connect(released)
     job_id = await _add_job(connection, status="queued")
     await _append(connection, job_id, "one")
-    for statement in (CLAIM, STEP, SETTLE):
+    for statement in (CLAIM, TOKEN, STEP, SETTLE):
         assert await connection.fetch(statement, job_id)
     assert await _read(connection, job_id) == [(1, "one")]
     await connection.close()

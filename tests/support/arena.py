@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -114,8 +114,10 @@ class Arena(Stack):
         except httpx.TransportError:
             return None
 
-    def fork(self, name: str, *argv: str, **how: Any) -> BaseProcess:
-        """`how`: see `crashing.run`."""
+    def fork(
+        self, name: str, *argv: str, be: Callable[..., None] = crashing.run, **how: Any
+    ) -> BaseProcess:
+        """`how`: see `crashing.run`, which `be` is another one of."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOAD)
         options = {
@@ -123,7 +125,7 @@ class Arena(Stack):
             "log": str(self.folder / f"{name}.log"),
             **how,
         }
-        process = context.Process(target=crashing.run, args=(argv,), kwargs=options, daemon=True)
+        process = context.Process(target=be, args=(argv,), kwargs=options, daemon=True)
         process.start()
         self.forked.append(process)
         return process

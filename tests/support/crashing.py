@@ -17,6 +17,7 @@ from typing import Any
 from app import services, store
 from app.domain.event import EventType
 from app.errors import Unavailable
+from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue
 from worker import consumer
 from worker.engine.context import Context
@@ -55,8 +56,12 @@ def run(
     point: str | None = None,
     fate: Fate = Fate.KILLED,
     hasty: bool = True,
+    also: Callable[[], None] | None = None,
 ) -> None:
-    """Be this process: `argv` as behind `python -m`. For multiprocessing, from its fork server."""
+    """Be this process: `argv` as behind `python -m`. For multiprocessing, from its fork server.
+
+    `also` is called first: further seams.
+    """
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -64,6 +69,8 @@ def run(
     os.environ.update(environment)
     if hasty:
         hurry()
+    if also:
+        also()
     if point:
         _choose(fate)
         POINTS[point]()
@@ -236,7 +243,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "before the end is written": lambda: before(services.ending, "settle"),
     "end written": lambda: after(services.ending, "settle"),
     "end written, locks held": lambda: before(JobLocks, "release"),
-    "locks released, nobody woken": lambda: after(JobLocks, "release"),
+    "locks released, nobody woken": lambda: after(Locks, "release"),
     "dispatcher: marked, not pushed": _dispatched,
     "handed over, not pushed": lambda: after(services.claiming, "hand_over"),
 }

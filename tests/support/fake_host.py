@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.remote.errors import RemoteError
+from worker.remote.errors import HostBusy, RemoteError, StaleToken
 from worker.remote.host import Fence, HttpAnswer, Sent
 from worker.steps.step import Command
 
@@ -46,6 +46,9 @@ class FakeHost:
     history: list[str] = field(default_factory=list)
     #: What the next kills and reaps raise; None: they succeed.
     survivors: list[RemoteError | None] = field(default_factory=list)
+    #: The highest token seen of each lock; the job whose processes still hold one.
+    tokens: dict[str, int] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
     #: Set when a command has begun that waits for its `until`.
     busy: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +65,8 @@ class FakeHost:
         output: Callable[[str], Awaitable[None]],
         fence: Fence | None = None,
     ) -> int:
+        self._compare(fence)
+        self._take(fence)
         self.ran.append(Ran(name, command, dict(secrets), fence))
         self.history.append(f"run {name}")
         answer = self._answer(command.script)
@@ -84,26 +89,48 @@ class FakeHost:
     async def port_open(self, port: int) -> bool:
         return port in self.open_ports
 
-    async def send(self, source: Path, to: str) -> Sent:
+    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
+        self._compare(fence)
+        self._take(fence)
         self.history.append(f"send {source} to {to}")
         return Sent(files=3, sent_files=1, sent_bytes=10)
 
     async def kill(self, name: str, fence: Fence | None = None) -> None:
+        self._compare(fence)
         self.killed.append(name)
         self.history.append(f"kill {name}")
         self._survive()
 
     async def reap(self, job: str, fence: Fence | None = None) -> None:
+        self._compare(fence)
         self.reaped.append(job)
         self.history.append(f"reap {job}")
         self._survive()
 
-    async def clean(self, *names: str) -> None:
+    async def clean(self, *names: str, fence: Fence | None = None) -> None:
+        self._compare(fence)
         self.cleaned += names
         self.history.append(f"clean {' '.join(names)}")
 
     async def tidy(self, days: int) -> None:
         self.history.append(f"tidy {days}")
+
+    def _compare(self, fence: Fence | None) -> None:
+        for name, token in fence.tokens.items() if fence else ():
+            if token < (newest := self.tokens.get(name, 0)):
+                raise StaleToken(
+                    f"refuses token {token} of lock {name}: it has seen {newest}",
+                    hint="",
+                    lock=name,
+                    token=token,
+                    newest=newest,
+                )
+            self.tokens[name] = token
+
+    def _take(self, fence: Fence | None) -> None:
+        for name in fence.tokens if fence else ():
+            if (holder := self.holders.get(name)) and fence and holder != fence.job:
+                raise HostBusy(f"a process that job {holder} started holds lock {name}", hint="")
 
     def _survive(self) -> None:
         if self.survivors and (error := self.survivors.pop(0)):

@@ -38,15 +38,15 @@ class Sshd(Machine):
         self.signal_sessions(signal.SIGKILL)
 
     def signal_sessions(self, number: signal.Signals) -> None:
-        for child in _children(self.pid):
+        for child in children(self.pid):
             # Below the privileged process of a session another one moves the bytes.
-            for process in (*_children(child), child):
+            for process in (*children(child), child):
                 with contextlib.suppress(OSError):
                     if Path(f"/proc/{process}/comm").read_text().strip() == "sshd":
                         os.kill(process, number)
 
 
-def _children(parent: int) -> list[int]:
+def children(parent: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

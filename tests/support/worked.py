@@ -7,7 +7,7 @@ from uuid import UUID
 from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
-from app.domain.job import JobStatus
+from app.domain.job import JobStatus, lock_names
 from app.domain.scope import Scope
 from app.models.base import utc_now
 from app.store.database import Database
@@ -31,8 +31,31 @@ async def begin(db, job_id):
     """Claimed, planned, and in its first step."""
     job = await claim(db, job_id)
     async with db.transaction() as session:
-        await store.jobs.keep_plan(session, job.id, PLAN)
+        await store.jobs.keep_plan(session, job.id, PLAN, attempt=1)
         await store.steps.start(session, job.id, attempt=1, number=1, name="look", title="Look")
+
+
+async def hold(db, job_id):
+    """Claimed with the locks of its kind, and in its first step."""
+    async with db.transaction() as session:
+        job = await store.jobs.get(session, UUID(job_id))
+        names = lock_names(job.kind, instance_id=job.instance_id, host_id=job.host_id)
+        lease = timedelta(minutes=1)
+        await store.attempts.claim(
+            session, job.id, attempt=1, worker="tests", lease=lease, lock_names=names
+        )
+        await store.steps.start(session, job.id, attempt=1, number=1, name="look", title="Look")
+
+
+async def held(db, job_id):
+    """Refused by the lock of its instance, as a worker finds it."""
+    async with db.transaction() as session:
+        job = await store.jobs.get(session, UUID(job_id))
+        names = lock_names(job.kind, instance_id=job.instance_id, host_id=job.host_id)
+        turn = await store.turns.look(
+            session, job, lock_names=names, manual_locks=[], counted=False
+        )
+    await services.claiming.block(db, job, attempt=1, blocked_by=[turn.holder])
 
 
 async def finish(db, job_id):

@@ -140,7 +140,8 @@ class Actions:
         return {name: secrets[name] for name in command.secrets}
 
     async def _upload(self, upload: Upload, show: Hear) -> None:
-        sent = await self._context.host.send(upload.source, upload.to)
+        context = self._context
+        sent = await context.host.send(upload.source, upload.to, context.fence)
         size = f"{sent.sent_bytes} bytes in {sent.sent_files} of {sent.files} files"
         await show(f"sent {size} to {upload.to}\n")
 

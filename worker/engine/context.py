@@ -82,7 +82,7 @@ class Context:
         """Remove folders, so that a step of that name is a new one. Raises RemoteError."""
         names = list(folders)
         for first in range(0, len(names), _MOST_NAMES):
-            await self.host.clean(*names[first : first + _MOST_NAMES])
+            await self.host.clean(*names[first : first + _MOST_NAMES], fence=self.fence)
         for name in names:
             self.folders.pop(name, None)
 

@@ -39,11 +39,12 @@ class Journal:
         lease: Lease,
         stop: Stop | None = None,
         traces: Traces | None = None,
+        begun: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`traces` are those of earlier attempts."""
+        """`traces` are those of earlier attempts; `begun` hears the title of each step."""
         traces = traces or Traces()
         self._db, self._job, self._redactor, self._lease = db, job, redactor, lease
-        self._stop = stop or Stop()
+        self._stop, self._begun = stop or Stop(), begun
         self._heard = dict(traces.heard)
         self._allowance = Allowance(max(0, JOB_LIMIT - traces.kept))
         self._output: StepOutput | None = None
@@ -59,6 +60,7 @@ class Journal:
             lambda: execution.start_step(self._db, self._job, **about),
             execution.step_started(**about),
         )
+        self._begun(step.title)
 
     async def output(self, number: int, step: Step, text: str, *, undo: bool = False) -> None:
         source = number, undo

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +11,15 @@ from app import services
 from app.domain.job import JobStatus, LeasePolicy, Outcome
 from app.domain.redaction import Redactor
 from app.errors import LostOwnership, NotFound, ServiceError, Unavailable
-from app.gateways.locks import LockLost
-from app.services.claiming import Blocked, Claim
+from app.gateways.locks import LockLost, to_its_end
+from app.services.claiming import Blocked, Claim, Ended
 from app.services.traces import Traces, follow
-from app.services.work import Work
+from app.services.work import Over, Work
 from worker import engine
 from worker.jobs.connect import address_of, fence_of, open_hosts
 from worker.jobs.journal import Journal
 from worker.jobs.lease import Lease, LeaseLost
-from worker.jobs.locking import JobLocks
+from worker.jobs.locking import InLine, JobLocks, leave, wake
 from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
@@ -29,10 +28,8 @@ from worker.jobs.tidying import tidy
 from worker.jobs.verdict import end_of, end_of_bug
 from worker.remote.errors import StaleToken
 
-#: Seconds that renewing the locks in Redis may take: Postgres is what counts.
-_RENEW_LOCKS = 2.0
 #: The job is, or may soon be, somebody else's: nothing more is written, and it goes on there.
-_LEFT = (LostOwnership, NotFound, LockLost, LeaseLost, StaleToken, Unavailable)
+_LEFT = (LostOwnership, NotFound, LeaseLost, StaleToken, Unavailable)
 
 log = structlog.get_logger()
 
@@ -41,16 +38,20 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
     """One attempt at one job. A wake-up that is late or came twice does nothing."""
     runtime = runtime_of(ctx)
     try:
-        work = await services.work.look(runtime.db, UUID(job_id))
-        if work.job.attempt == attempt - 1:
-            await _attempt(runtime, work, attempt)
+        again = True
+        while again:
+            work = await services.work.look(runtime.db, UUID(job_id))
+            again = work.job.attempt == attempt - 1 and await _attempt(runtime, work, attempt)
+    except Over as over:
+        await leave(runtime.locks, runtime.queue, over.job)
     except _LEFT as error:
         log.info("job.left", job=job_id, attempt=attempt, reason=type(error).__name__)
 
 
-async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
+async def _attempt(runtime: Runtime, work: Work, attempt: int) -> bool:
+    """Whether another look is due: it is blocked, and nobody may have seen that in time."""
     plan = plan_of(work).describe()
-    locks = JobLocks(runtime.locks, work.job, worker=runtime.name)
+    locks = JobLocks(runtime.locks, runtime.queue, work, attempt=attempt, worker=runtime.name)
     try:
         await locks.acquire()
         with runtime.wakeups.subscription(f"ending:{work.job.id}") as news:
@@ -66,55 +67,78 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> None:
             )
             await _carry_out(runtime, claim, locks, lease, news)
     except Blocked as blocked:
-        await services.execution.keep_plan(runtime.db, work.job.id, plan)
-        await services.claiming.block(
-            runtime.db, work.job, attempt=attempt, blocked_by=blocked.blocked_by
+        await locks.release(again=True)
+        await services.execution.keep_plan(runtime.db, work.job.id, plan, attempt=attempt)
+        in_line = isinstance(blocked, InLine)
+        is_news = await services.claiming.block(
+            runtime.db,
+            work.job,
+            attempt=attempt,
+            blocked_by=blocked.blocked_by,
+            in_line=in_line,
         )
+        return is_news and not in_line
+    except Ended as ended:
+        await locks.release(also=ended.rivals)
     finally:
         await locks.release()
+    return False
 
 
 async def _carry_out(
     runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, news: asyncio.Event
 ) -> None:
     stop = engine.Stop(claim.ending)
+    locks.tell_last(claim.steps)
 
     async def renew() -> None:
         since = time.monotonic()
         stop.order(await services.claiming.renew(runtime.db, claim.job))
         lease.renewed(since)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_RENEW_LOCKS):
-                await locks.renew()
+        await locks.renew()
 
     try:
-        end = await lease.keep(_run(runtime, claim, lease, stop), renew, news=news)
+        end = await lease.keep(_run(runtime, claim, locks, lease, stop), renew, news=news)
     except engine.Suspended as wait:
         await _suspend(runtime, claim, locks, lease, wait)
         return
-    except engine.Interrupted:
+    except (engine.Interrupted, LockLost, StaleToken) as why:
+        # Postgres says whether the job is still this attempt's, whoever has its locks.
+        if isinstance(why, StaleToken):
+            await _raise_token(runtime, claim, lease, why)
         await _hand_over(runtime, claim, locks, lease)
         return
     except asyncio.CancelledError:
-        await asyncio.shield(_hand_over(runtime, claim, locks, lease))
+        await to_its_end(_hand_over(runtime, claim, locks, lease))
         raise
-    except (ServiceError, LockLost, LeaseLost, StaleToken):
+    except (ServiceError, LeaseLost):
         raise
     except Exception as bug:
         log.exception("job.crashed", job=str(claim.job.id))
         end = end_of_bug(bug)
     rivals = await lease.insist(lambda: services.ending.settle(runtime.db, claim.job, **end))
-    # The locks go before the wake-up, or the woken job would find them held.
-    await locks.release()
-    for rival_id, rival_attempt in rivals:
-        await runtime.queue.push(rival_id, rival_attempt, again=True)
+    await locks.release(also=rivals)
 
 
 async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease) -> None:
     """Give the job to the next worker; a step that runs on the host runs on, to be met there."""
     await lease.insist(lambda: services.claiming.hand_over(runtime.db, claim.job))
-    await locks.release()
-    await runtime.queue.push(claim.job.id, claim.job.attempt + 1)
+    locks.leave_to_next()
+    await wake(runtime.queue, [(claim.job.id, claim.job.attempt + 1)])
+
+
+async def _raise_token(runtime: Runtime, claim: Claim, lease: Lease, stale: StaleToken) -> None:
+    """Let the next attempt have a token that the host takes.
+
+    Postgres, restored from a backup, may know less than the host; raises LostOwnership when it
+    says that the job is somebody else's, as the host does.
+    """
+    if stale.lock is None:
+        raise stale
+    lock, ours, host = stale.lock, stale.token, stale.newest
+    await lease.insist(
+        lambda: services.fencing.raise_token(runtime.db, claim.job, lock=lock, ours=ours, host=host)
+    )
 
 
 async def _suspend(
@@ -138,18 +162,24 @@ async def _suspend(
         await _hand_over(runtime, claim, locks, lease)
 
 
-async def _run(runtime: Runtime, claim: Claim, lease: Lease, stop: engine.Stop) -> dict[str, Any]:
+async def _run(
+    runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, stop: engine.Stop
+) -> dict[str, Any]:
     """The engine's run, as the final state to write."""
     db, work, job, plan = runtime.db, claim.work, claim.job, plan_of(claim.work)
     if (described := plan.describe()) != job.plan:
         # What the claim froze is not what was seen before it.
-        await lease.insist(lambda: services.execution.keep_plan(db, job.id, described))
+        await lease.insist(
+            lambda: services.execution.keep_plan(db, job.id, described, attempt=job.attempt)
+        )
     if job.dry_run:
         return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.UNCHANGED}
     secrets = await lease.insist(lambda: services.claiming.reveal_secrets(db, runtime.vault, work))
     traces = await lease.insist(lambda: follow(db, job)) if claim.steps else Traces()
     redactor = Redactor(secrets.values())
-    journal = Journal(db, job, redactor, lease=lease, stop=stop, traces=traces)
+    journal = Journal(
+        db, job, redactor, lease=lease, stop=stop, traces=traces, begun=locks.tell_step
+    )
     hosts, address = await lease.insist(lambda: open_hosts(runtime)), address_of(work)
     host = hosts.host(address)
     try:

@@ -44,9 +44,9 @@ async def reap(link: Link, job: str, fence: Fence | None = None) -> None:
     await _end(link, f"reap {runner.step_name(job)}", f"job {job}", fence)
 
 
-async def clean(link: Link, *names: str) -> None:
+async def clean(link: Link, *names: str, fence: Fence | None = None) -> None:
     if names:
-        await _call(link, " ".join(["clean", *map(runner.step_name, names)]))
+        await _call(link, " ".join(["clean", *map(runner.step_name, names)]), fence)
 
 
 async def tidy(link: Link, days: int) -> None:

@@ -212,6 +212,9 @@ def refuse(address: Address, answer: Answer) -> None:
             f"Host {address} refuses token {token} of lock {unquote(name)}: it has seen {newest}. "
             "Another attempt works there now; this one did nothing.",
             hint="Nothing is to be done: the other attempt goes on.",
+            lock=unquote(name),
+            token=int(token),
+            newest=int(newest),
         )
     if answer.word == "BUSY":
         name, seconds, holder, note = [*answer.rest.split(" ", 3), "", ""][:4]

@@ -75,6 +75,9 @@ ll_close() {
 
 # STEP...
 ll_clean() {
+  # Without the folder of a step its name is new, and whoever has the job now would do it again.
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_raise $ll_locks
   ll_doomed=
   for ll_step; do
     ll_check_step "$ll_step"

@@ -93,7 +93,15 @@ class ProcessesSurvived(RemoteError):
 
 
 class StaleToken(RemoteError):
+    """Names the lock, the token that was refused and the newest that the host has seen."""
+
     code = "fenced-out"
+
+    def __init__(
+        self, detail: str, *, hint: str, lock: str | None = None, token: int = 0, newest: int = 0
+    ) -> None:
+        super().__init__(detail, hint=hint)
+        self.lock, self.token, self.newest = lock, token, newest
 
 
 class HostBusy(RemoteError):

@@ -93,11 +93,12 @@ class Host(Protocol):
         """Whether something on the host accepts connections to 127.0.0.1:port."""
         ...
 
-    async def send(self, source: Path, to: str) -> Sent:
+    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
         """Put a folder with its files, or one file, below the base folder; only what is missing.
 
         Other files that stand there stay. Each appears whole or not at all; when this is
-        interrupted, the old ones stay until somebody sends again.
+        interrupted, the old ones stay until somebody sends again. Raises StaleToken and HostBusy,
+        and then nothing is put there.
         """
         ...
 
@@ -117,10 +118,10 @@ class Host(Protocol):
         """
         ...
 
-    async def clean(self, *names: str) -> None:
+    async def clean(self, *names: str, fence: Fence | None = None) -> None:
         """Forget steps that have ended: their folders on the host are removed.
 
-        What is left of one that vanished is ended first.
+        What is left of one that vanished is ended first. Raises StaleToken.
         """
         ...
 

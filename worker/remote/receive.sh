@@ -1,16 +1,19 @@
 #!/bin/sh
 # The runner's way of taking in files: says what stands there, receives the rest, puts it in place.
 # Shipped in one file with runner.sh, which is the place to begin reading.
-#   compare   stdin: a folder below the base, then paths in it, each with a NUL behind it
-#   receive   stdin: a folder below the base, then a tar of `paths`, `tree/` and last `digest`
+#   compare   stdin: as of a step, the place being where it would run; then paths in there, each
+#             with a NUL behind it
+#   receive   the same, then a tar of `paths`, `tree/` and last `digest`
+# Both hold the job's locks while they work: whoever may not start a step may not write files either.
 # shellcheck disable=SC2154 # what runner.sh sets
 
 # Of each path: `d` folder, `x` executable, `-` other file; then the sha256 of the files. What is
 # left out is missing, or a link, which is not the same as what it points to.
 ll_compare() {
-  IFS= read -r ll_to || exit
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_fence "$ll_job" "$ll_note" $ll_locks
   ll_say FOUND
-  cd "$ll_base/$ll_to" 2>/dev/null || return 0
+  cd "$ll_base/$ll_cwd" 2>/dev/null || return 0
   # shellcheck disable=SC2016 # for the shells of xargs
   LC_ALL=C xargs -0 -r sh -c '
     for p; do
@@ -25,8 +28,9 @@ ll_compare() {
 
 # Nothing that stands there is touched before everything has arrived and was found undamaged.
 ll_receive() {
-  IFS= read -r ll_to || exit
-  ll_target=$ll_base/$ll_to
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_fence "$ll_job" "$ll_note" $ll_locks
+  ll_target=$ll_base/$ll_cwd
   # On the file system of the place itself, so that moving is renaming.
   ll_room=$ll_target
   if [ ! -d "$ll_target" ]; then
@@ -46,6 +50,10 @@ ll_receive() {
     ll_say DAMAGED
     return
   fi
+  # The stream may have stood still for hours, and the lock does not keep out the same job's next
+  # attempt.
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_raise $ll_locks
   ll_place
   ll_say RECEIVED
 }

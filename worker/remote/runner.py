@@ -118,6 +118,11 @@ def encode(
     return "".join([head(mark, fence), *blocks, ".\n"]).encode()
 
 
+def place(mark: str, folder: str, fence: Fence | None = None) -> bytes:
+    """The beginning of the stdin of `compare` and `receive`."""
+    return "".join([head(mark, fence), _block("C", None, relative(folder)), ".\n"]).encode()
+
+
 def _block(kind: str, name: str | None, value: str) -> str:
     if name is not None and not _is_free(name):
         raise ValueError(f"not a name for a variable: {name!r}")

@@ -113,6 +113,8 @@ ll_run() {
     return
   fi
   command -v setsid >/dev/null || ll_lack setsid util-linux
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_raise $ll_locks
   ll_prepare
   exec 6<&0
   # shellcheck disable=SC2086 # names and tokens, checked
@@ -184,7 +186,10 @@ case $ll_verb in
     ll_step=$1 ll_dir=$ll_base/steps/$1
     ll_read_values
     ;;
-  compare | receive) IFS= read -r ll_mark || exit ;;
+  compare | receive)
+    IFS= read -r ll_mark || exit
+    ll_read_values
+    ;;
   serve | launch | alive | stop | _serve)
     case ${1:-} in /*) ;; *) ll_complain "not an absolute path: ${1:-}" ;; esac
     ;;

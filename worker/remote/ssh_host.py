@@ -66,9 +66,9 @@ class SshHost:
             writer.close()
             return True
 
-    async def send(self, source: Path, to: str) -> Sent:
+    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
         async with self._link.channels:
-            return await transfer.send(self._link, source, to)
+            return await transfer.send(self._link, source, to, fence)
 
     async def kill(self, name: str, fence: Fence | None = None) -> None:
         await calls.kill(self._link, name, fence)
@@ -76,8 +76,8 @@ class SshHost:
     async def reap(self, job: str, fence: Fence | None = None) -> None:
         await calls.reap(self._link, job, fence)
 
-    async def clean(self, *names: str) -> None:
-        await calls.clean(self._link, *names)
+    async def clean(self, *names: str, fence: Fence | None = None) -> None:
+        await calls.clean(self._link, *names, fence=fence)
 
     async def tidy(self, days: int) -> None:
         await calls.tidy(self._link, days)

@@ -7,8 +7,8 @@ from pathlib import Path
 import asyncssh
 
 from worker.remote import calls, runner, tree
-from worker.remote.conversation import Delivery, Interrupted
-from worker.remote.host import Sent
+from worker.remote.conversation import Delivery, Interrupted, refuse
+from worker.remote.host import Fence, Sent
 from worker.remote.lines import Lines, Process
 from worker.remote.link import Link
 from worker.remote.tree import Tree
@@ -19,36 +19,37 @@ _STALL = 60.0
 _READING = 600.0
 
 
-async def send(link: Link, source: Path, to: str) -> Sent:
+async def send(link: Link, source: Path, to: str, fence: Fence | None = None) -> Sent:
     """Afterwards the host has these files at `to`, below its base folder."""
     found = await asyncio.to_thread(tree.read, source, runner.relative(to))
-    return await calls.repeated(link, f"Sending {source} to {to}", lambda: _send(link, found))
+    what = f"Sending {source} to {to}"
+    return await calls.repeated(link, what, lambda: _send(link, found, fence))
 
 
-async def _send(link: Link, found: Tree) -> Sent:
-    listing = await _compare(link, found)
+async def _send(link: Link, found: Tree, fence: Fence | None) -> Sent:
+    listing = await _compare(link, found, fence)
     missing = await asyncio.to_thread(found.missing, listing)
     sent = [entry for entry in missing if not entry.is_folder]
     if missing:
         mark = runner.new_mark()
         line = runner.command_line(link.address, "receive")
-        async with _Stream(link, line, _head(mark, found), mark=mark) as stream:
+        head = runner.place(mark, found.folder, fence)
+        async with _Stream(link, line, head, mark=mark) as stream:
             await stream.pour(tree.pack(missing))
             answer, _ = await stream.outcome(seconds=_READING)
+        refuse(link.address, answer)
         if answer.word != "RECEIVED":
             raise Interrupted("the files arrived damaged")
     return Sent(found.files, len(sent), sum(entry.size for entry in sent))
 
 
-async def _compare(link: Link, found: Tree) -> bytes:
+async def _compare(link: Link, found: Tree, fence: Fence | None) -> bytes:
     mark = runner.new_mark()
     line = runner.command_line(link.address, "compare")
-    stdin = _head(mark, found) + found.names()
-    return (await calls.ask(Delivery(link, line, stdin, mark=mark), seconds=_READING))[1]
-
-
-def _head(mark: str, found: Tree) -> bytes:
-    return f"{mark}\n{found.folder}\n".encode()
+    stdin = runner.place(mark, found.folder, fence) + found.names()
+    answer, listing = await calls.ask(Delivery(link, line, stdin, mark=mark), seconds=_READING)
+    refuse(link.address, answer)
+    return listing
 
 
 class _Stream(Delivery):

@@ -45,7 +45,7 @@ BOUNDED = settings(
 DOCUMENT = create_app(None, None, None, None).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 #: What the fields of bodies can name.
-NAMES = {"instance": "shop", "host": "alpha", "recipe": "plain"}
+NAMES = {"instance": "shop", "host": "alpha", "recipe": "plain", "on": "host:beta"}
 #: Each operation with data as documented and, where it takes any, with other data.
 CASES = [
     pytest.param(operation, mode, id=f"{operation.label} {mode.value}")
@@ -88,6 +88,9 @@ def known(api):
     api.post("/v1/identity/rotate")
     make("/v1/recipes", {"source": RECIPE})
     host, instance = make("/v1/hosts", HOST), make("/v1/instances", INSTANCE)
+    beta = make("/v1/hosts", {**HOST, "name": "beta"})
+    placed = api.post("/v1/locks", json={"on": f"host:{beta}", "message": "Not on this one."})
+    assert placed.is_success, placed.text
     job = make("/v1/jobs", {"kind": "provision", "instance": "shop"})
     # One that has ended: nobody has to wait for what it tells.
     assert api.post(f"/v1/jobs/{job}/cancel").json()["status"] == "canceled"
@@ -96,6 +99,7 @@ def known(api):
         "instances": {"ref": instance, "name": "API_KEY"},
         "recipes": {"name": "plain", "version": 1},
         "jobs": {"job_id": job},
+        "locks": {"name": f"manual:host:{beta}"},
     }
 
 
@@ -114,6 +118,11 @@ def test_every_answer_is_one_that_the_document_promises(api, known, operation, m
         _check(api, case)
 
     holds()
+    # A lock on everything would refuse the jobs of all other cases.
+    lock = api.get("/v1/locks/manual:all")
+    if lock.is_success:
+        headers = {"If-Match": lock.headers["ETag"]}
+        api.delete("/v1/locks/manual:all?reason=over", headers=headers).raise_for_status()
 
 
 def test_every_operation_has_a_name_of_its_own_and_examples():

@@ -153,6 +153,48 @@ async def test_of_two_jobs_at_one_lock_only_one_is_inside(run, any_machine):
     assert len(done) == ended.count(0) > 0
 
 
+async def test_the_fence_survives_a_restart_of_the_host(run, any_machine, locks):
+    assert await run("sleep 300 & :", "j-1", fence(7)) == 0
+    # What a restart leaves behind: no process, and the number of a boot that is over.
+    for process in any_machine.processes(f"LIFTLOCK_STEP_DIR={any_machine.step('j-1')}"):
+        os.kill(process, signal.SIGKILL)
+    signed = any_machine.step("j-1") / "pid"
+    pid, born, boot, *starter = signed.read_text().split()
+    signed.write_text(" ".join((pid, born, boot.swapcase().replace("-", "0"), *starter)) + "\n")
+    with pytest.raises(StaleToken, match=r"refuses token 6 .* seen 7"):
+        await run("true", "i-1", fence(6, "i"))
+    # Nothing runs, so nobody holds the lock.
+    assert await run("true", "i-1", fence(8, "i")) == 0
+    assert (locks / f"{FILE}.token").read_text() == "8\n"
+
+
+async def test_numbers_from_a_backup_of_postgres_are_refused_until_they_are_higher(run):
+    """Postgres forgot attempts that the host has seen, and counts from where it was."""
+    assert await run("true", "j-1", fence(41)) == 0
+    for token in (12, 13, 40):
+        with pytest.raises(StaleToken, match=f"refuses token {token} .* seen 41"):
+            await run("true", f"i-{token}", fence(token, "i"))
+    assert await run("true", "i-42", fence(42, "i")) == 0
+
+
+async def test_a_refused_step_leaves_nothing_on_the_host(run, any_machine):
+    assert await run("true", "j-1", fence(7)) == 0
+    with pytest.raises(StaleToken):
+        await run("true", "i-1", fence(6, "i"))
+    assert not any_machine.step("i-1").exists()
+
+
+async def test_a_fenced_out_worker_cannot_make_the_host_forget_what_was_done(
+    run, host, any_machine
+):
+    """A step whose folder is gone is a new one: its successor would do it a second time."""
+    assert await run("echo done >>effects", "j-1", fence(7)) == 0
+    with pytest.raises(StaleToken):
+        await host.clean("j-1", fence=fence(6))
+    assert await run("echo done >>effects", "j-1", fence(7)) == 0
+    assert (any_machine.base / "effects").read_text() == "done\n"
+
+
 async def test_a_host_without_flock_says_what_to_install(server, connect, output, tmp_path):
     programs = tmp_path / "programs"
     programs.mkdir()

@@ -26,14 +26,26 @@ async def test_a_requested_job_is_queued_with_its_app_server_and_first_events(db
     ]
 
 
-async def test_a_job_is_kept_while_redis_is_away(db, vault, tmp_path):
+async def test_a_job_is_kept_while_redis_is_away(db, queue, vault, tmp_path):
     await factories.add_site(db)
     nowhere = JobQueue.connect(f"unix://{tmp_path}/none")
     view = await factories.request(db, nowhere, vault)
     found = await services.jobs.get(db, view.job.id)
     assert found.job.status is JobStatus.QUEUED
     at_once = WaitPolicy(push_again_after=timedelta())
-    assert await services.recovery.dispatch(db, nowhere, policy=at_once) == 1
+    assert await services.recovery.dispatch(db, queue, policy=at_once) == 1
+    await nowhere.close()
+
+
+async def test_a_worker_that_cannot_reach_redis_leaves_the_pushing_to_others(
+    db, queue, vault, tmp_path
+):
+    await factories.add_site(db)
+    await factories.request(db, queue, vault)
+    nowhere = JobQueue.connect(f"unix://{tmp_path}/none")
+    at_once = WaitPolicy(push_again_after=timedelta())
+    assert await services.recovery.dispatch(db, nowhere, policy=at_once) == 0
+    assert await services.recovery.dispatch(db, queue, policy=at_once) == 1
     await nowhere.close()
 
 
@@ -123,7 +135,7 @@ async def test_a_plan_is_not_ready_until_a_worker_made_it(db, queue, vault):
     view = await factories.request(db, queue, vault)
     with pytest.raises(PlanNotReady):
         await services.jobs.plan(db, view.job.id)
-    await services.execution.keep_plan(db, view.job.id, [{"name": "x"}])
+    await services.execution.keep_plan(db, view.job.id, [{"name": "x"}], attempt=1)
     assert await services.jobs.plan(db, view.job.id) == [{"name": "x"}]
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
@@ -13,6 +15,7 @@ from tests.support import factories, sites
 from tests.support.ssh_server import running_server
 from tests.support.stack import free_port
 from tests.support.told import said
+from worker.jobs.locking import JobLocks
 from worker.jobs.run_job import run_job
 from worker.jobs.runtime import Runtime
 from worker.remote.hosts import Pool
@@ -60,7 +63,7 @@ async def site(db, machine, tmp_path):
         username=address.user,
         host_key=address.host_key,
         port_first=port,
-        port_last=port + 1,
+        port_last=port + 9,
         next_port=port,
     )
     repository = sites.repository(tmp_path / "site")
@@ -86,3 +89,52 @@ def handed_over(db, ctx):
             await first
 
     return begin
+
+
+@pytest.fixture
+async def redis(redis_url):
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def pushed(redis):
+    """Ids of the jobs that a worker is asked to look at, since the last call."""
+
+    async def look():
+        names = await redis.zrange("arq:queue", 0, -1)
+        keys = await redis.keys("arq:*")
+        if keys:
+            await redis.delete(*keys)
+        return [UUID(name.decode().partition(":")[0]) for name in names]
+
+    return look
+
+
+@pytest.fixture
+def locks_of(db, ctx):
+    async def make(job, *, attempt=1):
+        runtime = ctx["runtime"]
+        work = await services.work.look(db, job.id)
+        return JobLocks(runtime.locks, runtime.queue, work, attempt=attempt, worker="worker-1")
+
+    return make
+
+
+@pytest.fixture
+def go(machine):
+    def tell():
+        (machine.base / "apps/shop/shared/go").touch()
+
+    return tell
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Locks are renewed twenty times a second."""
+
+    def make(self):
+        object.__setattr__(self, "lease", timedelta(seconds=10))
+        object.__setattr__(self, "renew_every", timedelta(milliseconds=50))
+
+    monkeypatch.setattr(LeasePolicy, "__init__", make)

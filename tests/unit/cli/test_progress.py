@@ -6,6 +6,7 @@ from rich.console import Console
 
 from app.cli.output import Output
 from app.cli.progress import Progress
+from app.cli.text import moment
 from app.cli.wording import blockers
 from tests.unit.cli.fake import events
 
@@ -82,7 +83,14 @@ def test_a_lock_is_told_with_its_holder():
         "actor": "ci",
         "since": "2026-11-21T07:00:00Z",
     }
-    assert blockers([holder]) == "job 0198 (provision by ci, since 2026-11-21T07:00:00Z)"
+    since = moment(holder["since"])
+    assert blockers([holder]) == f"job 0198 (provision by ci, since {since})"
+    told = {**holder, "why": "provision of shop to v2"}
+    assert blockers([told]) == f"job 0198 (provision of shop to v2 by ci, since {since})"
+
+
+def test_a_bound_on_all_jobs_is_told():
+    assert "(4 at a time)" in blockers([{"kind": "limit", "most_running": 4}])
 
 
 def test_steps_after_a_failure_are_not_counted_beyond_the_plan():

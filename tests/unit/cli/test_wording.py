@@ -18,7 +18,13 @@ TOLD = [
     ("job.answered", {"by": "ci", "answer": "done", "step": "x"}, "Answered by ci: x done"),
     ("job.canceling", {"by": "ci", "force": True}, "Canceling, by force, asked for by ci"),
     ("job.canceling", {"step": "pip", "stops": "now"}, "Canceling: pip stops now, then it ends"),
+    (
+        "lock.broken",
+        {"name": "instance:shop", "by": "ann", "reason": "it hangs"},
+        "Its lock instance:shop was broken by ann: it hangs",
+    ),
     ("job.handed_over", {"worker": "w1"}, "Handed over by worker w1"),
+    ("lock.token_raised", {"name": "instance:1"}, "Its host knew a newer token of instance:1"),
     ("job.recovered", {"worker": "w1"}, "Its worker w1 went silent"),
 ]
 
