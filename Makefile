@@ -8,7 +8,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean bench-core
+.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean chaos bench-core bench-locks
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,14 @@ fix: setup ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+chaos: setup ## break everything for six minutes, then judge it: make chaos ARGS="--seed 7"
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 bench-core: setup ## measure speed beside plain arq and the machine's limit, in five minutes
 	$(BIN)/python -m benchmarks.core
+
+bench-locks: setup ## measure the lock's hand-over beside redis-py's lock, in a minute
+	$(BIN)/python -m benchmarks.locks
 
 serve: setup ## the API, on the servers that LIFTLOCK_… names
 	$(BIN)/python -m app.main

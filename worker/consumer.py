@@ -30,6 +30,8 @@ from app.gateways.queue import wake_key
 #: Seconds between two renewals, and between two looks without a wake-up.
 RENEW_EVERY = 5.0
 LOOK_EVERY = 2
+#: Seconds in which a worker takes nothing after it asked to rest.
+REST = 3.0
 #: Seconds for the work to reach a boundary after a signal, before it is handed over.
 DRAIN = 20.0
 
@@ -37,7 +39,9 @@ log = structlog.get_logger()
 
 
 class Consumer(Worker):
-    """See the module. `ctx["draining"]` is an event that is set by the first signal."""
+    """See the module. `ctx["draining"]` is an event that is set by the first signal; `ctx["rest"]`
+    leaves what comes in the next seconds to other workers.
+    """
 
     #: arq reads it to learn which settings there are.
     __signature__ = inspect.signature(Worker)
@@ -50,10 +54,11 @@ class Consumer(Worker):
         self._claims: Claims
         self._kick = asyncio.Event()
         self._signals = 0
+        self._rests_until = 0.0
         #: redis-py can lose a cancellation: the loops look here too.
         self._is_over = False
         self.draining = asyncio.Event()
-        self.ctx["draining"] = self.draining
+        self.ctx |= {"draining": self.draining, "rest": self._rest}
 
     async def main(self) -> None:
         """Claim and carry out until a signal; in burst mode until the queue is empty."""
@@ -82,7 +87,7 @@ class Consumer(Worker):
 
     async def _poll_iteration(self) -> None:
         free = self.max_jobs - len(self.tasks)
-        if free > 0:
+        if free > 0 and not self._resting():
             for job_id, message in await self._claims.take(free):
                 self._start(job_id, message)
         await self.heart_beat()
@@ -129,13 +134,23 @@ class Consumer(Worker):
     async def _wake(self) -> None:
         """A push wakes one worker; without one, look every few seconds."""
         while not self._is_over:
-            await self._safely(self.pool.blpop([wake_key(self.queue_name)], timeout=LOOK_EVERY))
+            if pause := self._resting():
+                await asyncio.sleep(pause)  # a wake-up that it heard would not reach another one
+            else:
+                await self._safely(self.pool.blpop([wake_key(self.queue_name)], timeout=LOOK_EVERY))
             self._kick.set()
 
     async def _renew(self) -> None:
         while not self._is_over:
             await asyncio.sleep(RENEW_EVERY)
             await self._safely(self._claims.renew(list(self.tasks)))
+
+    def _rest(self) -> None:
+        self._rests_until = self.loop.time() + REST
+
+    def _resting(self) -> float:
+        """Seconds that are left of it."""
+        return max(0.0, self._rests_until - self.loop.time())
 
     async def _safely(self, asked: Any) -> Any:
         """The answer, or None while Redis is away: a job never depends on it."""

@@ -46,6 +46,7 @@ async def startup(ctx: dict[str, Any]) -> None:
         pool=Pool(),
         name=f"{socket.gethostname()}:{os.getpid()}",
         draining=ctx["draining"].is_set,
+        rest=ctx["rest"],
         most_running=settings.max_running,
         events_kept=timedelta(days=settings.events_kept_days),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,20 +79,17 @@ class JobQueue:
         queue, now = self._redis.default_queue_name, timestamp_ms()
         call = serialize_job(RUN_JOB, (str(job_id), attempt), {}, None, now, serializer=serialize)
         keys = [job_key_prefix + name, queue, wake_key(queue)]
-        cancels = _cancels()
         try:
-            await self._push(keys, [_KEEP, call, now, name, _MOST_WAKES])
+            await _heard(self._push(keys, [_KEEP, call, now, name, _MOST_WAKES]))
         except (RedisError, OSError) as error:
             log.warning("queue.push_failed", job=str(job_id), reason=type(error).__name__)
             return False
-        if _cancels() > cancels:
-            raise asyncio.CancelledError
         return True
 
     async def ping(self) -> bool:
         """Whether Redis answers."""
         try:
-            await self._redis.ping()
+            await _heard(self._redis.ping())
         except (RedisError, OSError):
             return False
         return True
@@ -100,9 +98,13 @@ class JobQueue:
         await self._redis.aclose(close_connection_pool=True)
 
 
-def _cancels() -> int:
-    """How often this task was cancelled: redis-py waits with `asyncio.wait_for`, which in Python
-    3.11 loses a cancel that comes with the answer.
+async def _heard(answer: Awaitable[Any]) -> None:
+    """Wait for it, and heed a cancel that comes with it.
+
+    redis-py waits with `asyncio.wait_for`, which in Python 3.11 loses such a one.
     """
     task = asyncio.current_task()
-    return task.cancelling() if task is not None else 0
+    cancels = task.cancelling() if task is not None else 0
+    await answer
+    if task is not None and task.cancelling() > cancels:
+        raise asyncio.CancelledError

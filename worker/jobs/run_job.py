@@ -17,9 +17,11 @@ from app.services.traces import Traces, follow
 from app.services.work import Over, Work
 from worker import engine
 from worker.jobs.connect import address_of, fence_of, open_hosts
+from worker.jobs.fencing import raise_token
 from worker.jobs.journal import Journal
 from worker.jobs.lease import Lease, LeaseLost
 from worker.jobs.locking import InLine, JobLocks, leave, wake
+from worker.jobs.looking import leave_to_others, look
 from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
@@ -29,7 +31,7 @@ from worker.jobs.verdict import end_of, end_of_bug
 from worker.remote.errors import StaleToken
 
 #: The job is, or may soon be, somebody else's: nothing more is written, and it goes on there.
-_LEFT = (LostOwnership, NotFound, LeaseLost, StaleToken, Unavailable)
+_LEFT = (LostOwnership, NotFound, LeaseLost, StaleToken)
 
 log = structlog.get_logger()
 
@@ -40,10 +42,12 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
     try:
         again = True
         while again:
-            work = await services.work.look(runtime.db, UUID(job_id))
+            work = await look(runtime, UUID(job_id))
             again = work.job.attempt == attempt - 1 and await _attempt(runtime, work, attempt)
     except Over as over:
         await leave(runtime.locks, runtime.queue, over.job)
+    except Unavailable:
+        await leave_to_others(runtime, UUID(job_id), attempt)
     except _LEFT as error:
         log.info("job.left", job=job_id, attempt=attempt, reason=type(error).__name__)
 
@@ -105,7 +109,7 @@ async def _carry_out(
     except (engine.Interrupted, LockLost, StaleToken) as why:
         # Postgres says whether the job is still this attempt's, whoever has its locks.
         if isinstance(why, StaleToken):
-            await _raise_token(runtime, claim, lease, why)
+            await raise_token(runtime, claim, lease, why)
         await _hand_over(runtime, claim, locks, lease)
         return
     except asyncio.CancelledError:
@@ -125,20 +129,6 @@ async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lea
     await lease.insist(lambda: services.claiming.hand_over(runtime.db, claim.job))
     locks.leave_to_next()
     await wake(runtime.queue, [(claim.job.id, claim.job.attempt + 1)])
-
-
-async def _raise_token(runtime: Runtime, claim: Claim, lease: Lease, stale: StaleToken) -> None:
-    """Let the next attempt have a token that the host takes.
-
-    Postgres, restored from a backup, may know less than the host; raises LostOwnership when it
-    says that the job is somebody else's, as the host does.
-    """
-    if stale.lock is None:
-        raise stale
-    lock, ours, host = stale.lock, stale.token, stale.newest
-    await lease.insist(
-        lambda: services.fencing.raise_token(runtime.db, claim.job, lock=lock, ours=ours, host=host)
-    )
 
 
 async def _suspend(

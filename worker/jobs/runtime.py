@@ -27,6 +27,8 @@ class Runtime:
     name: str
     #: Whether the worker was told to stop: work ends at the next boundary.
     draining: Callable[[], bool] = lambda: False
+    #: Take no further job for a few seconds.
+    rest: Callable[[], None] = lambda: None
     #: Jobs that may run at a time, on all workers together; 0 is no bound.
     most_running: int = 0
     #: How long the events of ended jobs are kept.

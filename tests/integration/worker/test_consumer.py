@@ -188,3 +188,24 @@ async def test_arqs_command_line_makes_this_worker_with_our_settings():
     assert isinstance(made, Consumer)
     assert made.max_jobs == WorkerSettings.max_jobs
     assert "run_job" in made.functions
+
+
+async def test_a_worker_that_rests_leaves_the_work_to_another_one(
+    queue, running, calls, monkeypatch
+):
+    monkeypatch.setattr(consumer_module, "REST", 3600)
+    async with running(poll_delay=0.05) as tired:
+        tired.ctx["rest"]()
+        async with running() as other:
+            for _ in range(20):
+                await queue.push(uuid4(), 1)
+            await _until(lambda: other.jobs_complete == 20)
+        assert tired.jobs_complete == 0
+
+
+async def test_a_worker_that_has_rested_takes_what_lies_there(queue, running, calls, monkeypatch):
+    monkeypatch.setattr(consumer_module, "REST", 0.2)
+    async with running() as worker:
+        worker.ctx["rest"]()
+        await queue.push(uuid4(), 1)
+        await _until(lambda: len(calls.seen) == 1)
