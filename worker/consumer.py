@@ -34,6 +34,8 @@ LOOK_EVERY = 2
 REST = 3.0
 #: Seconds for the work to reach a boundary after a signal, before it is handed over.
 DRAIN = 20.0
+#: Seconds for an answer of Redis, and for one that a worker waits for while it ends.
+PATIENCE, HASTE = LOOK_EVERY + 1.0, 1.0
 
 log = structlog.get_logger()
 
@@ -83,13 +85,15 @@ class Consumer(Worker):
             self._is_over = True
             for task in loops:
                 task.cancel()
-            await asyncio.wait(loops)
+            await asyncio.wait(loops, timeout=HASTE)
 
     async def _poll_iteration(self) -> None:
         free = self.max_jobs - len(self.tasks)
         if free > 0 and not self._resting():
             for job_id, message in await self._claims.take(free):
-                self._start(job_id, message)
+                # After a pause longer than the claim, what runs here looks like a dead worker's.
+                if job_id not in self.tasks:
+                    self._start(job_id, message)
         await self.heart_beat()
 
     def _start(self, job_id: str, message: bytes | None) -> None:
@@ -153,9 +157,10 @@ class Consumer(Worker):
         return max(0.0, self._rests_until - self.loop.time())
 
     async def _safely(self, asked: Any) -> Any:
-        """The answer, or None while Redis is away: a job never depends on it."""
+        """The answer, or None while Redis is away or hangs: a job never depends on it."""
         try:
-            return await asked
+            async with asyncio.timeout(PATIENCE if self.allow_pick_jobs else HASTE):
+                return await asked
         except (RedisError, OSError) as error:
             log.warning("redis.away", reason=str(error) or type(error).__name__)
             await asyncio.sleep(0.2)
@@ -163,13 +168,13 @@ class Consumer(Worker):
 
     async def _connected(self) -> None:
         while self._pool is None and self.allow_pick_jobs:
-            with contextlib.suppress(RedisError, OSError):
-                self._pool = await create_pool(
-                    self.redis_settings,
-                    job_serializer=self.job_serializer,
-                    job_deserializer=self.job_deserializer,
-                    default_queue_name=self.queue_name,
-                )
+            pool = create_pool(
+                self.redis_settings,
+                job_serializer=self.job_serializer,
+                job_deserializer=self.job_deserializer,
+                default_queue_name=self.queue_name,
+            )
+            self._pool = await self._safely(pool)
 
     async def close(self) -> None:
         """Shut down, also while Redis is away."""
@@ -178,11 +183,11 @@ class Consumer(Worker):
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
         await self._safely(self.pool.delete(self.health_check_key))
-        await self.pool.aclose(close_connection_pool=True)
+        await self._safely(self.pool.aclose(close_connection_pool=True))
         self._pool = None
 
     async def _is_idle(self) -> bool:
-        return not self.tasks and not await self.pool.zcard(self.queue_name)
+        return not self.tasks and await self._safely(self.pool.zcard(self.queue_name)) == 0
 
     def handle_sig(self, signum: signal.Signals) -> None:
         """First: claim nothing more and let the work reach a boundary. Again: hand over at once."""

@@ -24,19 +24,23 @@ router = routes_of("locks")
 
 
 def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("say why, in a few words")
     if any(unicodedata.category(char) in _BREAKS for char in text):
-        raise ValueError("use one line, without control characters")
+        raise ValueError("use one line, without control characters and invisible ones")
+    if not any(unicodedata.category(char)[0] in _SEEN and char not in _BLANK for char in text):
+        raise ValueError("say why, in a few words")
     return text
 
 
-#: Controls, and what separates lines and paragraphs.
-_BREAKS = {"Cc", "Zl", "Zp"}
+#: Controls, what is only there to change how other characters look, or their order, and what
+#: separates lines and paragraphs.
+_BREAKS = {"Cc", "Cf", "Zl", "Zp"}
+#: Letters, numbers, punctuation and signs, of which some show nothing.
+_SEEN = "LNPS"
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 
-#: Words of a person for other people.
-Said = Annotated[str, AfterValidator(_said)]
+#: Words of a person for other people. The length is told of the text as it came.
+Said = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_said)]
 
 
 class LockOrder(BaseModel):
@@ -48,9 +52,9 @@ class LockOrder(BaseModel):
     )
 
     #: `all`, `host:NAME` or `instance:NAME`; an id may stand for the name.
-    on: Annotated[str, Field(pattern=r"^(all|(host|instance):[A-Za-z0-9][A-Za-z0-9-]{0,62})$")]
+    on: Annotated[str, Field(max_length=100)]
     #: Shown to whoever is refused.
-    message: Annotated[Said, Field(min_length=1, max_length=500)]
+    message: Said
 
 
 async def _token(
@@ -90,7 +94,10 @@ _PLACED = {
 Token = Annotated[int, Depends(_token)]
 Reason = Annotated[
     Said,
-    Query(min_length=1, max_length=500, description="Why; the job that had it tells."),
+    Query(
+        description="Why; the job that had it tells. Of a lock that a person placed, the log of"
+        " the API tells (`lock.lifted`)."
+    ),
 ]
 Force = Annotated[bool, Query(description="Also when its holder is alive.")]
 

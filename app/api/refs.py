@@ -17,7 +17,7 @@ RecipeVersion = Annotated[int, Path(ge=1, le=999_999_999, examples=[1])]
 LockName = Annotated[
     str,
     Path(
-        pattern=r"^(manual:all|(manual:)?(host|instance):[A-Za-z0-9][A-Za-z0-9-]{0,62})$",
+        pattern=r"^[ -~]{1,100}$",
         description="As in the list of locks; an id may stand for the name in it.",
         examples=["instance:shop"],
     ),

@@ -16,9 +16,7 @@ def lines(here: Session, job: Mapping[str, Any]) -> list[str]:
         return []
     told: dict[str, str] = {}
     for item in job.get("blocked_by") or ():
-        told |= _holder(here, _lock_of(job, item))
-        if item.get("hint"):
-            told["what next"] = one_line(item["hint"])
+        told |= _in_the_way(here, job, item)
     place = {"place": f"{cell(job['position'])} in line"} if job.get("position") else {}
     until = {"gives up": moment(job["waits_until"])} if job.get("waits_until") else {}
     last = {name: told.pop(name) for name in ("what next",) if name in told}
@@ -42,21 +40,35 @@ def _lock_of(job: Mapping[str, Any], item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _holder(here: Session, name: str | None) -> dict[str, str]:
-    """How the holder of the lock is at this moment; nothing when it has gone in the meantime."""
+def _in_the_way(here: Session, job: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, str]:
+    lock = _held(here, _lock_of(job, item))
+    holder = lock.get("holder") or {}
+    hint, advice = item.get("hint"), lock.get("advice")
+    # What has no living worker needs somebody; all others need patience.
+    following = advice if holder and not holder.get("alive") else hint or advice
+    return {**(_holder(lock) if holder else {}), **_next(following)}
+
+
+def _next(told: Any) -> dict[str, str]:
+    return {"what next": one_line(told)} if told else {}
+
+
+def _held(here: Session, name: str | None) -> Mapping[str, Any]:
+    """The lock at this moment; nothing when it was let go in the meantime."""
     if name is None:
         return {}
     try:
-        lock = here.api.get(path("locks", name))
+        lock: Mapping[str, Any] = here.api.get(path("locks", name))
     except (ApiProblem, Unreachable):
         return {}
-    holder = lock.get("holder") or {}
-    if not holder:
-        return {}
+    return lock
+
+
+def _holder(lock: Mapping[str, Any]) -> dict[str, str]:
+    holder = lock["holder"]
     return {
         "lock": f"{cell(lock.get('name'))}, held by job {cell(holder.get('job'))}",
         "step": holding.step(holder),
         "last line": cell(holder.get("last_line")),
         "alive": holding.alive(holder),
-        "what next": one_line(lock.get("advice")),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.cli.text import cell, duration, moment, one_line
 
+_NO_WORKER = "no worker has it"
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 
 Lock = Mapping[str, Any]
@@ -33,9 +34,20 @@ def what(lock: Lock) -> str:
 
 
 def alive(holder: Mapping[str, Any]) -> str:
-    heard = holder.get("heard_at")
-    when = f", heard {duration(_seconds(heard))} ago" if heard else ""
-    return f"{cell(holder.get('alive'))}{when}" if holder.get("worker") else "no worker has it"
+    return f"{cell(holder.get('alive'))}{_heard(holder)}" if holder.get("worker") else _NO_WORKER
+
+
+def busy(lock: Lock) -> str:
+    """Whose worker is alive, in a sentence."""
+    holder = lock["holder"]
+    worker, job = cell(holder.get("worker")), cell(holder.get("job"))
+    return f"Worker {worker} is busy with job {job} ({what(lock)}){_heard(holder)}."
+
+
+def _heard(holder: Mapping[str, Any]) -> str:
+    """To go behind other words; empty when nobody knows."""
+    at = holder.get("heard_at")
+    return f", heard {duration(_seconds(at))} ago" if at else ""
 
 
 def step(holder: Mapping[str, Any]) -> str:

@@ -28,7 +28,10 @@ _LISTED = [
 _MOST_WORDS = 30
 
 Name = Annotated[str, typer.Argument(help="As in the list; an id may stand for the name in it.")]
-Reason = Annotated[str, typer.Option(help="Why; the job that had it tells.")]
+Reason = Annotated[
+    str,
+    typer.Option(help="Why; the job that had it tells, or the API's log (lock.lifted)."),
+]
 
 
 @app.verb("list")
@@ -99,8 +102,9 @@ def break_(
 ) -> None:
     """Lift a lock that a person placed, or take a job's lock away: that job ends as failed.
 
-    It shows the holder first, and asks. Nothing is undone, and what still runs on the host
-    keeps its successor waiting there. To stop a job in good order: liftlock jobs cancel ID.
+    It shows the holder first, and asks. Nothing is undone; what still runs on the host is
+    ended by the next job that needs the lock there. To stop a job in good order: liftlock jobs
+    cancel ID.
 
     Examples:
       liftlock locks break manual:all --reason "the inventory is done"
@@ -112,10 +116,12 @@ def break_(
     _check_seen(lock, lock_token, yes=yes)
     if not here.output.json_mode:
         _show(here.output, lock)
-    again = _command(name, lock["token"], reason, force=force) + " --yes"
-    if not yes and not here.confirm(_question(lock), otherwise=again):
-        here.output.line("Nothing was broken.")
-        raise typer.Exit(Exit.REFUSED)
+    if not yes:
+        _check_idle(lock, reason, force=force)
+        again = _command(name, lock["token"], reason, force=force) + " --yes"
+        if not here.confirm(_question(lock), otherwise=again):
+            here.output.line("Nothing was broken.")
+            raise typer.Exit(Exit.REFUSED)
     query = {"reason": reason, "force": force}
     _say_broken(
         here, here.api.remove_seen(path("locks", name), version=int(lock["token"]), **query)
@@ -160,6 +166,14 @@ def _check_seen(lock: Mapping[str, Any], token: int | None, *, yes: bool) -> Non
             f"The token of {name} is {present} now, not {token}: its holder has changed.",
             hint=f"Look again: liftlock locks show {name}",
         )
+
+
+def _check_idle(lock: Mapping[str, Any], reason: str, *, force: bool) -> None:
+    """Nobody is asked for what the API would refuse; with --yes it says so itself."""
+    if not force and (lock.get("holder") or {}).get("alive"):
+        again = _command(cell(lock.get("name")), lock["token"], reason, force=True)
+        told = f"{cell(lock.get('advice')).rstrip('.')}. Or, knowing that nothing is undone:"
+        raise UsageError(holding.busy(lock), hint=f"{told} {again} --yes")
 
 
 def _question(lock: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def hint(item: Mapping[str, Any], *, job: UUID) -> str:
 
 
 #: What changes while the same one is in the way.
-_PASSING = frozenset({"position", "attempts", "detail"})
+_PASSING = frozenset({"position", "attempts", "at", "detail"})
 
 
 def culprits(blocked_by: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -1,14 +1,17 @@
 """Locks as people know them: their names, what may be locked by hand, what to do about each."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.job import JobKind
+from app.domain.job import Ending, EndingWhy, JobKind, WaitPolicy
 
 _FORMS = "instance:NAME, host:NAME, manual:all, manual:instance:NAME or manual:host:NAME"
 _LONGEST_LINE = 300
+#: After the end of its lease, a job is with its next worker within this time.
+_TAKEN_UP = timedelta(seconds=20)
+_START = "start one, liftlock worker (or all at once, liftlock up), or ask: supervisorctl status"
 
 
 class Noun(StrEnum):
@@ -43,7 +46,7 @@ def parse_name(text: str) -> LockName:
     head, colon, rest = text.partition(":")
     if colon and head == "manual":
         return parse_place(rest)
-    if colon and rest and head in {Noun.HOST, Noun.INSTANCE}:
+    if colon and _is_ref(rest) and head in {Noun.HOST, Noun.INSTANCE}:
         return LockName(Noun(head), rest, manual=False)
     raise BadLockName(f"No lock is called {text!r}: it is {_FORMS}.")
 
@@ -53,9 +56,13 @@ def parse_place(text: str) -> LockName:
     noun, colon, ref = text.partition(":")
     if text == Noun.ALL:
         return LockName(Noun.ALL, None, manual=True)
-    if colon and ref and noun in {Noun.HOST, Noun.INSTANCE}:
+    if colon and _is_ref(ref) and noun in {Noun.HOST, Noun.INSTANCE}:
         return LockName(Noun(noun), ref, manual=True)
     raise BadLockName(f"{text!r} is none of: all, host:NAME, instance:NAME.")
+
+
+def _is_ref(text: str) -> bool:
+    return bool(text) and text.isprintable()
 
 
 def manual_locks(kind: JobKind, *, instance_id: object, host_id: object) -> list[str]:
@@ -82,40 +89,71 @@ class Hold(StrEnum):
     WORKED_ON = "worked-on"
     #: Its worker has said nothing for longer than the lease.
     SILENT = "silent"
+    #: The same, for longer than it takes another worker to take it up.
+    LEFT = "left"
     #: It has begun, and waits for the next worker.
     BETWEEN = "between"
     #: It has begun, and waits for a time, a probe or an answer.
     SUSPENDED = "suspended"
 
 
-def hold_of(*, lease_until: datetime | None, alive: bool, suspended: bool) -> Hold:
-    if lease_until is not None:
-        return Hold.WORKED_ON if alive else Hold.SILENT
-    return Hold.SUSPENDED if suspended else Hold.BETWEEN
+def hold_of(*, lease_until: datetime | None, now: datetime, suspended: bool) -> Hold:
+    """`now` by the clock that wrote the lease."""
+    if lease_until is None:
+        return Hold.SUSPENDED if suspended else Hold.BETWEEN
+    if lease_until > now:
+        return Hold.WORKED_ON
+    return Hold.SILENT if now - lease_until <= _TAKEN_UP else Hold.LEFT
 
 
-def advice(hold: Hold, *, job: UUID, actor: str, reason: str | None = None) -> str:
-    """What to do about a job that has the lock; `reason` says what a suspended one waits for."""
-    follow, cancel = f"liftlock jobs logs -f {job}", f"liftlock jobs cancel {job}"
+def advice(
+    hold: Hold, *, job: UUID, actor: str, reason: str | None = None, order: Ending | None = None
+) -> str:
+    """What to do about a job that has the lock.
+
+    `reason` says what a suspended one waits for, `order` that it was told to stop.
+    """
+    follow = f"liftlock jobs logs -f {job}"
     match hold:
         case Hold.WORKED_ON:
-            return (
-                f"A worker is busy with it: ask {actor}, or follow it: {follow}. To stop it, with"
-                f" its steps undone: {cancel}"
-            )
+            told = f"A worker is busy with it: ask {actor}, or follow it: {follow}."
         case Hold.SILENT:
-            return (
+            told = (
                 "Its worker is silent. Another one takes the job up within 20 s, at the step where"
-                f" it was: {follow}"
+                f" it was: {follow}."
+            )
+        case Hold.LEFT:
+            told = (
+                "Its worker is silent, and no other has taken the job up in time, as if none ran:"
+                f" {_START}. Then it goes on at the step where it was: {follow}."
             )
         case Hold.BETWEEN:
-            return (
+            told = (
                 "It waits for a worker, which goes on at the step where the last one was:"
-                f" {follow}. When none comes, start one; to have it undone: {cancel}"
+                f" {follow}. When none comes, {_START}."
             )
         case Hold.SUSPENDED:
             waits = f"It waits: {reason.rstrip('.')}." if reason else "It waits."
-            return f"{waits} See what for: liftlock jobs show {job}. To give it up: {cancel}"
+            told = f"{waits} See what for: liftlock jobs show {job}."
+    if order is None and hold in {Hold.SILENT, Hold.LEFT}:
+        return told
+    return f"{told} {stop(job, order)}"
+
+
+def stop(job: UUID, order: Ending | None) -> str:
+    """How the job is stopped, or what follows on the order that it has."""
+    command = f"liftlock jobs cancel {job}"
+    if order is None:
+        return f"To stop it, with its steps undone: {command}"
+    at = f"at {datetime.fromisoformat(order.at).astimezone(UTC):%H:%M:%S} UTC"
+    if order.why is EndingWhy.CANCELED:
+        told = f"A cancel was asked for by {order.by} {at}"
+    else:
+        told = f"It was told to stop ({order.why}) {at}"
+    if order.force:
+        return f"{told}, by force."
+    wait = round(WaitPolicy().cool_off.total_seconds())
+    return f"{told}. When it has not ended {wait} s after that: {command} --force"
 
 
 def lift(name: str, *, token: int) -> str:
@@ -139,9 +177,9 @@ def broken_advice(job: UUID, *, host: str | None, instance: str | None) -> str:
     where = f"on host {host}" if host else "on its host"
     again = f"liftlock jobs retry {job}" if instance is None else f"liftlock provision {instance}"
     return (
-        f"What the job started {where} may still run there, and the next job waits for its end"
-        f" there. Nothing was undone: see how far it was, liftlock jobs logs {job}, then ask"
-        f" again: {again}"
+        f"What the job started {where} may still run; the next job that needs the lock there ends"
+        f" it and goes on. Nothing was undone: see how far it was, liftlock jobs logs {job}, then"
+        f" ask again: {again}"
     )
 
 

@@ -5,22 +5,24 @@ from collections.abc import Iterable
 
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
-from arq.utils import timestamp_ms
 
 #: Milliseconds after which the claims of a dead worker may be taken.
 LEASE = 15_000
 
-# KEYS: queue. ARGV: now, free slots, lease, owner, prefix of claims, prefix of messages. Claimed
-# ids leave the queue only when done, so that another worker finds them when the lease ends.
+# KEYS: queue. ARGV: free slots, lease, owner, prefix of claims, prefix of messages. Claimed ids
+# leave the queue only when done, so that another worker finds them when the lease ends. What is due
+# goes by the clock of Redis, which all share.
 _TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local found = {}
 local from = 0
-while #found < tonumber(ARGV[2]) do
-  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', from, 500)
+while #found < tonumber(ARGV[1]) do
+  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', from, 500)
   for _, id in ipairs(ids) do
-    if #found < tonumber(ARGV[2])
-        and redis.call('SET', ARGV[5] .. id, ARGV[4], 'NX', 'PX', ARGV[3]) then
-      found[#found + 1] = { id, redis.call('GET', ARGV[6] .. id) }
+    if #found < tonumber(ARGV[1])
+        and redis.call('SET', ARGV[4] .. id, ARGV[3], 'NX', 'PX', ARGV[2]) then
+      found[#found + 1] = { id, redis.call('GET', ARGV[5] .. id) }
     end
   end
   if #ids < 500 then break end
@@ -52,7 +54,7 @@ class Claims:
         One round trip. A text is None when Redis has lost it.
         """
         prefixes = [in_progress_key_prefix, job_key_prefix]
-        values: list[str | int] = [timestamp_ms(), most, LEASE, self._owner, *prefixes]
+        values: list[str | int] = [most, LEASE, self._owner, *prefixes]
         return [(name.decode(), text) for name, text in await self._take([self._queue], values)]
 
     async def renew(self, names: Iterable[str]) -> None:

@@ -88,8 +88,10 @@ local function rival(name, owner, job, attempt, place)
   return nil
 end
 
--- Into the line of each name, again after each try; the last of its places there, from 1.
+-- Into the line of each name, again after each try; the last of its places there, from 1. A try
+-- of an older attempt may come late: who is called then is the newest.
 local function stand(names, job, attempt, place, note, stay)
+  attempt = math.max(attempt, tonumber(redis.call('HGET', ticket(job), 'attempt') or 0))
   step_out(job)
   redis.call('HSET', ticket(job), 'names', cjson.encode(names), 'attempt', attempt,
              'place', place, 'note', note)

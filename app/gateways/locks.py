@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
@@ -70,6 +71,8 @@ class Locks:
     def __init__(self, redis: Redis, *, ttl: timedelta) -> None:
         self._ttl_ms = int(ttl / timedelta(milliseconds=1))
         self._script = redis.register_script(_SCRIPT)
+        #: Tries without an answer: Redis may carry them out yet.
+        self._unknown: set[Held] = set()
 
     async def try_acquire(
         self,
@@ -88,11 +91,14 @@ class Locks:
         held = Held(tuple(sorted(names)), os.urandom(12).hex())
         told = _json({**note, "job": str(job), "attempt": attempt})
         values = self._ttl_ms, TICKET, held.owner, str(job), attempt, place, told
+        await self._undo_unknown()
         try:
             answer = await to_its_end(self._ask("acquire", *values, *held.names))
         except BaseException:
             # Nobody will ever know whether it was taken: so it is not.
-            await to_its_end(self._end(held, "undo"))
+            self._unknown.add(held)
+            with suppress(LocksUnavailable):
+                await to_its_end(self._undo_unknown())
             raise
         if answer == 0:
             return held
@@ -114,14 +120,18 @@ class Locks:
         `again`: it was not the job's turn. Only those whose turn is earlier get them, and the job
         itself when it was asked for meanwhile.
         """
-        return await to_its_end(self._end(held, "again" if again else "end"))
+        how = "again" if again else "end"
+        return await to_its_end(self._hand_over("release", GRACE, held.owner, how, *held.names))
 
     async def leave(self, names: Sequence[str], *, job: UUID) -> list[Waiter]:
         """A job that has ended waits no longer; the jobs that have their turn now, to be told."""
         return await to_its_end(self._hand_over("leave", GRACE, str(job), *sorted(names)))
 
-    async def _end(self, held: Held, how: str) -> list[Waiter]:
-        return await self._hand_over("release", GRACE, held.owner, how, *held.names)
+    async def _undo_unknown(self) -> None:
+        """While Redis hangs this raises LocksUnavailable, and nothing more is asked of it."""
+        for held in list(self._unknown):
+            await self._ask("release", GRACE, held.owner, "undo", *held.names)
+            self._unknown.discard(held)
 
     async def _hand_over(self, what: str, *values: str | float) -> list[Waiter]:
         """Whom locks were handed to; nobody when Redis is away."""

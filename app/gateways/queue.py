@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from redis.asyncio import ConnectionPool
@@ -22,16 +22,27 @@ SAME_PUSH = 60
 #: The arq function that carries out a job; its arguments are (job id, attempt).
 RUN_JOB = "run_job"
 
+#: Written to see whether Redis takes writes; it holds it for this many milliseconds.
+READY, READY_FOR = "liftlock:ready", 1_000
+
 #: Milliseconds that Redis keeps a message nobody takes; the job itself is in Postgres.
 _KEEP = 86_400_000
+#: Seconds for an answer of Redis.
+_PATIENCE = 2.0
 #: Wake-ups that wait for a worker; more would only be looked at in vain.
 _MOST_WAKES = 64
 
-# KEYS: message, queue, wake-ups. ARGV: milliseconds to keep it, message, time, id, most wake-ups.
+# KEYS: message, queue, wake-ups, the claim on the message, another name for it. ARGV: milliseconds
+# to keep it, message, its two ids, most wake-ups. One that a worker has claimed is no use to the
+# others: that worker may be dead. It is due now by the clock of Redis, which all share.
 _PUSH = """
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('PSETEX', KEYS[1], ARGV[1], ARGV[2])
-  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local key, id = KEYS[1], ARGV[3]
+if redis.call('EXISTS', KEYS[4]) == 1 then key, id = KEYS[5], ARGV[4] end
+if redis.call('EXISTS', key) == 0 then
+  redis.call('PSETEX', key, ARGV[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], now, id)
 end
 redis.call('LPUSH', KEYS[3], '1')
 redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
@@ -75,21 +86,22 @@ class JobQueue:
         `again` asks for another look even while one is under way: something has changed since.
         """
         which = uuid4().hex if again else str(int(time.time()) // SAME_PUSH)
-        name = f"{job_id}:{attempt}:{which}"
-        queue, now = self._redis.default_queue_name, timestamp_ms()
-        call = serialize_job(RUN_JOB, (str(job_id), attempt), {}, None, now, serializer=serialize)
+        name, other = f"{job_id}:{attempt}:{which}", f"{job_id}:{attempt}:{uuid4().hex}"
+        queue, values = self._redis.default_queue_name, (str(job_id), attempt)
+        call = serialize_job(RUN_JOB, values, {}, None, timestamp_ms(), serializer=serialize)
         keys = [job_key_prefix + name, queue, wake_key(queue)]
+        keys += [in_progress_key_prefix + name, job_key_prefix + other]
         try:
-            await _heard(self._push(keys, [_KEEP, call, now, name, _MOST_WAKES]))
+            await _heard(self._push(keys, [_KEEP, call, name, other, _MOST_WAKES]))
         except (RedisError, OSError) as error:
             log.warning("queue.push_failed", job=str(job_id), reason=type(error).__name__)
             return False
         return True
 
     async def ping(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis answers, and can be written: a full one, or a replica, cannot."""
         try:
-            await _heard(self._redis.ping())
+            await _heard(self._redis.set(READY, 1, px=READY_FOR))
         except (RedisError, OSError):
             return False
         return True
@@ -99,12 +111,13 @@ class JobQueue:
 
 
 async def _heard(answer: Awaitable[Any]) -> None:
-    """Wait for it, and heed a cancel that comes with it.
+    """Wait for it for some seconds, and heed a cancel that comes with it.
 
     redis-py waits with `asyncio.wait_for`, which in Python 3.11 loses such a one.
     """
     task = asyncio.current_task()
-    cancels = task.cancelling() if task is not None else 0
-    await answer
-    if task is not None and task.cancelling() > cancels:
-        raise asyncio.CancelledError
+    async with asyncio.timeout(_PATIENCE):
+        cancels = task.cancelling() if task is not None else 0
+        await answer
+        if task is not None and task.cancelling() > cancels:
+            raise asyncio.CancelledError

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
-from app.domain.lock import LIFTED, broken_advice, lift
+from app.domain.lock import LIFTED, broken_advice, lift, stop
 from app.domain.problem import error_of
 from app.errors import HolderAlive, Stale
 from app.gateways.queue import JobQueue
@@ -124,9 +124,9 @@ def _alive(row: Mapping[str, Any], token: int) -> HolderAlive:
     return HolderAlive(
         f"Worker {holder.worker} is busy with job {holder.job} ({holder.why}, asked for by"
         f" {holder.actor}). {_heard(holder, row)}",
-        hint=f"Follow it: liftlock jobs logs -f {holder.job}; stop it with its steps undone:"
-        f" liftlock jobs cancel {holder.job}; or, knowing that nothing is undone:"
-        f" {lift(name, token=token)} --force",
+        hint=f"Follow it: liftlock jobs logs -f {holder.job}."
+        f" {stop(holder.job, store.jobs.ending_of(row['ending'])).rstrip('.')}."
+        f" Or, knowing that nothing is undone: {lift(name, token=token)} --force",
         job=holder.job,
         holder={
             "worker": holder.worker,

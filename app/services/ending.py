@@ -11,6 +11,7 @@ from app.domain.app_server import AppServerStatus, failure_of
 from app.domain.event import EventType
 from app.domain.host import HostStatus
 from app.domain.job import JobStatus, Outcome, ServiceState
+from app.errors import Unavailable
 from app.models import AppServer, Job
 from app.store.database import Database
 
@@ -62,10 +63,13 @@ async def settle(
         )
         if not at_once:
             await _follow_up(session, job, status, error, told or {})
-    async with db.statement() as session:
-        # Not with the end of the job: a claim locks the host first and the job after it.
-        await _note_reachability(session, job, error)
-        return await store.outbox.list_rivals(session, job)
+    try:
+        async with db.statement() as session:
+            # Not with the end of the job: a claim locks the host first and the job after it.
+            await _note_reachability(session, job, error)
+            return await store.outbox.list_rivals(session, job)
+    except Unavailable:
+        return []  # the job has ended all the same, and the dispatcher finds its rivals
 
 
 async def end_waiting(

@@ -17,7 +17,7 @@ async def check(db: Database, queue: JobQueue) -> dict[str, str]:
     """Each part by name: `ok`, or what is wrong with it."""
     return {
         "database": await database(db),
-        "redis": OK if await queue.ping() else "Redis does not answer",
+        "redis": OK if await queue.ping() else "Redis does not answer, or takes no writes",
     }
 
 

@@ -130,7 +130,7 @@ def holder_of(row: Mapping[str, Any]) -> Holder:
 def _taken(row: Mapping[str, Any], line: Sequence[InLine]) -> LockView:
     holder, suspended = holder_of(row), row["suspended"] or {}
     hold = hold_of(
-        lease_until=holder.lease_until, alive=holder.alive, suspended=row["suspended"] is not None
+        lease_until=holder.lease_until, now=row["now"], suspended=row["suspended"] is not None
     )
     return LockView(
         name=row["shown"],
@@ -145,7 +145,13 @@ def _taken(row: Mapping[str, Any], line: Sequence[InLine]) -> LockView:
             if one.target == row["target"] and one.job != holder.job
         ],
         safe_to_break=not holder.alive,
-        advice=advice(hold, job=holder.job, actor=holder.actor, reason=suspended.get("reason")),
+        advice=advice(
+            hold,
+            job=holder.job,
+            actor=holder.actor,
+            reason=suspended.get("reason"),
+            order=store.jobs.ending_of(row["ending"]),
+        ),
     )
 
 

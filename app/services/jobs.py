@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.job import FINAL, WAITING, JobKind, JobStatus, StepStatus
-from app.errors import PlanNotReady
+from app.errors import NotFound, PlanNotReady, Unavailable
 from app.gateways.wakeups import Wakeups
 from app.models import AppServer, Job, JobStep
 from app.services import waiting
@@ -78,6 +78,14 @@ async def steps(db: Database, job_id: UUID) -> list[JobStep]:
     async with db.transaction() as session:
         await store.jobs.get(session, job_id)
         return await store.steps.list_of_job(session, job_id)
+
+
+async def has_ended(db: Database, name: str) -> bool:
+    """Whether the job of that id has; false for an unknown one, or while Postgres is away."""
+    try:
+        return await _status(db, UUID(name)) in FINAL
+    except (ValueError, NotFound, Unavailable):
+        return False
 
 
 async def _status(db: Database, job_id: UUID) -> JobStatus:

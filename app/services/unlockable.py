@@ -1,7 +1,7 @@
 """Jobs whose locks cannot even be asked for: counted, and ended after some times."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,10 @@ from app.services.ending import end_abandoned, end_waiting
 CODE = "locks-unavailable"
 
 
+#: Failures with more time between them are not in a row.
+_ROW = timedelta(seconds=60)
+
+
 def failures(blocked_by: Sequence[Mapping[str, Any]]) -> int:
     """How many times in a row locking itself failed."""
     first = blocked_by[0] if blocked_by else {}
@@ -24,9 +28,12 @@ def failures(blocked_by: Sequence[Mapping[str, Any]]) -> int:
 
 def counted(job: Job, blocked_by: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same, with this time counted when it was locking that failed."""
-    now = [dict(item) for item in blocked_by]
+    now, at = [dict(item) for item in blocked_by], datetime.now(UTC)
     if now[0].get("kind") == CODE:
-        now[0]["attempts"] = failures(job.blocked_by) + 1
+        before = failures(job.blocked_by)
+        if before and at - datetime.fromisoformat(job.blocked_by[0]["at"]) > _ROW:
+            before = 0
+        now[0] |= {"attempts": before + 1, "at": at.isoformat()}
     return now
 
 
@@ -35,9 +42,12 @@ async def give_up(
 ) -> None:
     """End the job; one that has begun is told to, and only when that fails as well it is ended.
 
-    Call in the transaction that blocked it.
+    Call in the transaction that blocked it. One that somebody canceled goes on trying: that it
+    stops is what was asked for.
     """
     job = await store.jobs.lock(session, job_id)
+    if job.status is JobStatus.CANCELING:
+        return
     reason = (
         f"Its locks could not be asked for, {failures(blocked_by)} times in a row:"
         f" {blocked_by[0].get('detail')}"

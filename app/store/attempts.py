@@ -53,10 +53,12 @@ _CLAIM = f"""
 """  # noqa: S608 (columns of the models, nothing from outside)
 
 _BLOCK = """
-    UPDATE jobs SET status = 'blocked', blocked_by = $3::jsonb,
+    UPDATE jobs SET blocked_by = $3::jsonb,
+           status = CASE status WHEN 'canceling' THEN 'canceling' ELSE 'blocked' END,
            lock_deadline = coalesce(lock_deadline, clock_timestamp() + $4),
            dispatched_at = clock_timestamp() - $5::interval
-    WHERE id = $1 AND attempt = $2 - 1 AND status IN ('queued', 'blocked')
+    WHERE id = $1 AND attempt = $2 - 1 AND lease_until IS NULL
+      AND status IN ('queued', 'blocked', 'canceling')
     RETURNING id
 """
 

@@ -38,7 +38,8 @@ _KEEP_PLAN = """
         SELECT id FROM jobs
         WHERE id = $1 AND (
             (attempt = $3 AND lease_until IS NOT NULL)
-            OR (attempt = $3 - 1 AND lease_until IS NULL AND status IN ('queued', 'blocked')))
+            OR (attempt = $3 - 1 AND lease_until IS NULL
+                AND status IN ('queued', 'blocked', 'canceling')))
         FOR NO KEY UPDATE
     ), kept AS (
         UPDATE jobs SET plan = $2::jsonb FROM job

@@ -48,7 +48,8 @@ _DETAILS = f"""
     SELECT lock.*, job.kind, job.actor AS asked_by, job.status, job.attempt, job.worker,
            job.started_at, clock_timestamp() AS now, job.lease_until,
            coalesce(job.lease_until > clock_timestamp(), false) AS alive,
-           job.suspended, job.instance_id, job.host_id, job.params ->> 'revision' AS revision,
+           job.suspended, job.ending, job.instance_id, job.host_id,
+           job.params ->> 'revision' AS revision,
            coalesce(instances.name, job.params ->> 'instance') AS instance,
            coalesce(hosts.name, job.params ->> 'host') AS host,
            step.title AS step, step.started_at AS step_since, said.text AS said

@@ -12,7 +12,8 @@ from app.models import Job
 from app.store.database import driver
 
 # A row that nobody claimed a while after its last push is pushed again: after a crash between
-# commit and push, after Redis lost everything, and to retry blocked jobs.
+# commit and push, after Redis lost everything, and to retry blocked jobs. The one that waited
+# longest for its push comes first: however many wait, each has its turn.
 _UNCLAIMED = text("""
     UPDATE jobs SET dispatched_at = clock_timestamp()
     WHERE id IN (
@@ -20,7 +21,7 @@ _UNCLAIMED = text("""
         WHERE status IN ('queued', 'blocked', 'canceling') AND lease_until IS NULL
           AND coalesce(not_before, '-infinity') <= clock_timestamp()
           AND coalesce(dispatched_at, '-infinity') < clock_timestamp() - CAST(:age AS interval)
-        ORDER BY priority, sequence LIMIT :limit
+        ORDER BY coalesce(dispatched_at, '-infinity'), priority, sequence LIMIT :limit
         FOR NO KEY UPDATE SKIP LOCKED
     )
     RETURNING id, attempt, priority, sequence

@@ -96,7 +96,7 @@ def test_a_held_lock_is_looked_at_broken_by_force_and_the_next_job_runs(stack, s
     ended = stack.finished(first)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "lock-broken")
     assert (ended["outcome"], ended["service_state"]) == ("rollback_failed", "unknown")
-    # What it left running on the host holds the host's own lock until it ends.
+    # What it left running on the host is ended by the next job, which then waits to be let go.
     let_go()
     assert stack.finished(second)["status"] == "succeeded"
     types = [event["type"] for event in stack.events(first)]

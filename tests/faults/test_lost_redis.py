@@ -5,7 +5,9 @@ from collections import Counter
 
 import pytest
 
+from tests.support.arena import BUILD
 from tests.support.crashing import Fate
+from tests.support.stack import eventually
 
 #: With the first of a file comes its arena.
 pytestmark = pytest.mark.timeout(120)
@@ -19,6 +21,10 @@ PHASES = [
     "before the end is written",
 ]
 DRY = 490
+#: Goes on when it is told to.
+PATIENT = BUILD.replace(
+    'echo "line 1";', 'echo "line 1"; while [ ! -e "$SHARED_DIR/go" ]; do sleep 0.05; done;'
+)
 
 
 def test_a_job_is_taken_while_redis_is_down_and_runs_when_it_is_back(arena, site):
@@ -80,6 +86,40 @@ def test_redis_is_started_again_in_any_phase_of_a_job(arena, site, phase):
     arena.finished(job, seconds=30)
     arena.pass_time()  # a lock that could not be given back is gone after its time
     here.check(job, attempts=1)
+
+
+def test_an_idle_worker_can_be_stopped_while_redis_hangs(arena):
+    with arena.redis.client() as redis:
+        redis.flushall()
+        worker = arena.worker()
+        eventually(lambda: redis.keys("arq:health:*") or None, "the worker", seconds=30)
+    with arena.redis.hanging():
+        worker.terminate()
+        worker.join(30)
+        assert worker.exitcode == 0, arena.log_of(worker)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_busy_worker_hands_over_while_redis_hangs(arena, site, signals):
+    here = site(BUILD=PATIENT)
+    worker = arena.worker(hasty=signals == 1)
+    job = here.request()
+    arena.said(job, "line 1\n")
+    with arena.redis.hanging():
+        worker.terminate()
+        if signals > 1:
+            eventually(lambda: _drains(arena, worker), "the first signal", seconds=30)
+            worker.terminate()
+        worker.join(30)
+        assert worker.exitcode == 0, arena.log_of(worker)
+        assert arena.job(job)["status"] == "queued"
+    (here.shared / "go").touch()
+    with arena.workers():
+        here.check(job, attempts=2)
+
+
+def _drains(arena, worker):
+    return "worker.draining" in arena.log_of(worker) or None
 
 
 def check_each_ran_once(arena, jobs):

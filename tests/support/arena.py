@@ -15,12 +15,10 @@ from typing import Any
 
 import asyncpg
 import httpx
-from redis import Redis
 
-from local import binaries
-from local.redis import RedisServer
-from tests.support import crashing, servers, sites
+from tests.support import crashing, sites
 from tests.support.machines import Machine
+from tests.support.own_redis import OwnRedis, new_redis
 from tests.support.stack import FINAL, Stack, _token, eventually, free_port
 
 #: Three steps that leave a line each where the site keeps its data; then a site that counts its
@@ -62,33 +60,6 @@ _PRELOAD = [
     "uvloop",
     "uvicorn.protocols.http.auto",
 ]
-
-
-@dataclass
-class OwnRedis:
-    """A Redis that a test may stop and start."""
-
-    server: RedisServer
-    run: Path
-
-    def start(self) -> None:
-        log = self.run / f"{self.server.directory.name}.log"
-        servers.start(
-            self.run,
-            self.server.argv(),
-            folder=self.server.directory,
-            stop=signal.SIGKILL,
-            log=log,
-            options={},
-        )
-        servers.wait_until(self.server.answers, "Redis to answer", log=log)
-
-    def stop(self) -> None:
-        with self.client() as client:
-            client.shutdown(nosave=True)
-
-    def client(self) -> Redis:
-        return Redis.from_url(self.server.url())
 
 
 @dataclass
@@ -331,22 +302,6 @@ class Site:
             explain=lambda: str(list(steps.iterdir())) + self.arena.logs(),
         )
         assert self.machine.processes(f"LIFTLOCK_STEP={job['id']}") == []
-
-
-def new_redis() -> OwnRedis:
-    run = servers.run_folder()
-    folder = run / f"own-redis-{secrets.token_hex(3)}"
-    folder.mkdir(mode=0o700)
-    server = RedisServer(
-        program=binaries.redis_program(),
-        directory=folder,
-        socket=folder / "redis.sock",
-        password=secrets.token_hex(16),
-    )
-    server.write_config()
-    own = OwnRedis(server, run)
-    own.start()
-    return own
 
 
 @contextmanager

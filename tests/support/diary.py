@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.domain.job import JobKind
 from tests.support.fake_host import FakeHost
@@ -131,6 +132,7 @@ async def run(
     retry: RetryPolicy = QUICK,
     waiting: WaitingPolicy | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    **more: Any,
 ) -> Outcome:
     async def read_host_key() -> HostKey:
         return HostKey(line="ssh-ed25519 AAAA", fingerprint="SHA256:abc")
@@ -148,6 +150,7 @@ async def run(
         retry=retry,
         waiting=waiting,
         stopping=stopping,
+        **more,
     )
 
 

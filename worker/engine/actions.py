@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from worker.engine.context import ALIVE, UNDO, Context
+from worker.engine.context import ALIVE, UNDO, Context, forgiving
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError
 from worker.remote.host import Output as Hear
@@ -104,7 +103,7 @@ class Actions:
         await self._forget(part)
         exit_code = await self._run(question, part, hear)
         # A job that waits for long comes back often, and no run of it is the last.
-        with suppress(RemoteError):
+        with forgiving():
             await self._forget(part)
         return exit_code, output.tail()
 

@@ -1,8 +1,8 @@
 """What one run works with, shared by those who carry it out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -13,7 +13,7 @@ from worker.engine.past import Past
 from worker.engine.policy import RetryPolicy, WaitingPolicy
 from worker.engine.stop import Stop
 from worker.plans.plan import Plan
-from worker.remote.errors import RemoteError
+from worker.remote.errors import RemoteError, StaleToken
 from worker.remote.host import Fence, Host, HostKey
 
 #: What a step may have on the host besides itself, as endings of its name.
@@ -22,6 +22,17 @@ UNDO, ALIVE, ASKED = "undo", "alive", "asked"
 _MOST_NAMES = 100
 #: Seconds after which a pause looks whether the worker is to stop.
 _LOOK = 0.25
+
+
+@contextmanager
+def forgiving() -> Iterator[None]:
+    """For what may fail on the host; StaleToken goes through, for the job is another attempt's."""
+    try:
+        yield
+    except StaleToken:
+        raise
+    except RemoteError:
+        pass
 
 
 class Interrupted(Exception):
@@ -61,6 +72,8 @@ class Context:
     retry: RetryPolicy
     waiting: WaitingPolicy
     stopping: Callable[[], bool]
+    #: Whether a job, by its name on the host, is known to have ended.
+    has_ended: Callable[[str], Awaitable[bool]]
     redactor: Redactor = field(init=False)
     #: Folders on the host that nobody needs once the run is over.
     folders: dict[str, None] = field(init=False)
@@ -88,7 +101,7 @@ class Context:
 
     async def tidy(self) -> None:
         """Remove what is left, if the host answers; one that does not is tidied another day."""
-        with suppress(RemoteError):
+        with forgiving():
             await self.forget(self.folders)
 
     async def pause(self, seconds: float) -> None:

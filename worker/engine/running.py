@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from app.domain.job import Answer
 from worker.engine.actions import Actions, Done
-from worker.engine.context import Context, Interrupted
+from worker.engine.context import Context, Interrupted, forgiving
 from worker.engine.journal import Journal
 from worker.engine.past import Asked, Past
 from worker.engine.policy import SILENT, RetryPolicy, WaitingPolicy
@@ -15,9 +15,12 @@ from worker.engine.stop import Stop, Stopped
 from worker.engine.undoing import Undoing
 from worker.plans.outcome import Outcome, StepFailed
 from worker.plans.plan import Plan
-from worker.remote.errors import RemoteError
 from worker.remote.host import Fence, Host, HostKey
 from worker.steps.step import Wait
+
+
+async def _nobody_knows(_: str) -> bool:
+    return False
 
 
 async def run(
@@ -34,6 +37,7 @@ async def run(
     retry: RetryPolicy | None = None,
     waiting: WaitingPolicy | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    has_ended: Callable[[str], Awaitable[bool]] = _nobody_knows,
 ) -> Outcome:
     """Carry out the plan under `name` (the job's id, unique on the host).
 
@@ -41,6 +45,7 @@ async def run(
     name, so that the host can answer with the one that still runs there. An order of `stop` ends
     the run: what was begun is undone. When `stopping` says so, Interrupted is raised between two
     steps, with nothing undone, and Suspended when a step waits: another attempt goes on there.
+    What a job that `has_ended` left on the host, with a lock that this one needs, is ended.
     """
     context = Context(
         plan=plan,
@@ -56,6 +61,7 @@ async def run(
         retry=retry or RetryPolicy(),
         waiting=waiting or WaitingPolicy(),
         stopping=stopping,
+        has_ended=has_ended,
     )
     return await _Run(context).outcome()
 
@@ -128,9 +134,10 @@ class _Run:
         return None
 
     async def _succeeded(self) -> Outcome:
-        # What it left running would hold its locks. It has succeeded, whatever becomes of that.
+        # What it left running would hold its locks. It has succeeded, whatever becomes of that,
+        # unless another attempt has to end it.
         if self._steps.on_host():
-            with suppress(RemoteError):
+            with forgiving():
                 await self._context.host.reap(self._context.name, self._context.fence)
         return Outcome(self._context.facts)
 

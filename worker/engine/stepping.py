@@ -11,7 +11,7 @@ from worker.engine.context import ASKED, Context, Suspended
 from worker.engine.stop import Stopped
 from worker.engine.waiting import Waiting
 from worker.plans.outcome import StepFailed
-from worker.remote.errors import RemoteError, StaleToken, StepVanished
+from worker.remote.errors import HostBusy, RemoteError, StaleToken, StepVanished
 from worker.steps.step import Command, Note, OnCancel, OnUnknown, Probe, Step, Wait
 
 #: What a question on the host answers when the step has to be run again.
@@ -88,11 +88,25 @@ class Stepping:
                 raise
             except (Failed, RemoteError) as error:
                 failed = told(step, error)
+                if isinstance(error, HostBusy):
+                    await self._end_leftovers(error.holder)
                 if not retry or not await self._again(number, step, failed):
                     duration = time.monotonic() - began
                     await self._journal.step_failed(number, step, error=failed, duration=duration)
                     return failed
                 anew = self._context.retry.begins_anew(failed.code)
+
+    async def _end_leftovers(self, holder: str) -> None:
+        """A job that has ended has no right to a lock: not even to what it could not be stopped
+        from leaving. One that Postgres does not know is left alone.
+        """
+        if holder and await self._context.has_ended(holder):
+            try:
+                await self._context.host.reap(holder, self._context.fence)
+            except StaleToken:
+                raise
+            except RemoteError:
+                return  # the next try tells how the host is
 
     async def forget(self, number: int) -> None:
         """Make the next run of the step a new one."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from app.domain.job import EndingWhy
 from worker.engine.actions import Actions, Failed, told
-from worker.engine.context import UNDO, Context
+from worker.engine.context import UNDO, Context, forgiving
 from worker.engine.policy import SILENT
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError, StaleToken
@@ -62,7 +62,7 @@ class Undoing:
             await self._context.journal.output(number, step, text, undo=False)
 
         # However it ends, and if nobody can follow it: it is taken back next.
-        with suppress(Failed, RemoteError):
+        with suppress(Failed), forgiving():
             await self._context.stop.within(
                 self._actions.finish(command, str(number), show), finish=_nothing
             )
@@ -120,7 +120,7 @@ class Undoing:
                 undo=True,
             )
             if anew:
-                with suppress(RemoteError):
+                with forgiving():
                     await self._context.forget([self._context.folder(f"{number}-{UNDO}")])
         await asyncio.sleep(wait)
 

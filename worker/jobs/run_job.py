@@ -18,9 +18,10 @@ from app.services.work import Over, Work
 from worker import engine
 from worker.jobs.connect import address_of, fence_of, open_hosts
 from worker.jobs.fencing import raise_token
+from worker.jobs.giving_back import hand_over, hand_over_late, suspend
 from worker.jobs.journal import Journal
 from worker.jobs.lease import Lease, LeaseLost
-from worker.jobs.locking import InLine, JobLocks, leave, wake
+from worker.jobs.locking import InLine, JobLocks, leave
 from worker.jobs.looking import leave_to_others, look
 from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
@@ -69,7 +70,11 @@ async def _attempt(runtime: Runtime, work: Work, attempt: int) -> bool:
                 most_running=runtime.most_running,
                 plan=plan,
             )
-            await _carry_out(runtime, claim, locks, lease, news)
+            try:
+                await _carry_out(runtime, claim, locks, lease, news)
+            except LeaseLost:
+                await hand_over_late(runtime, claim, locks)
+                raise
     except Blocked as blocked:
         await locks.release(again=True)
         await services.execution.keep_plan(runtime.db, work.job.id, plan, attempt=attempt)
@@ -104,16 +109,16 @@ async def _carry_out(
     try:
         end = await lease.keep(_run(runtime, claim, locks, lease, stop), renew, news=news)
     except engine.Suspended as wait:
-        await _suspend(runtime, claim, locks, lease, wait)
+        await suspend(runtime, claim, locks, lease, wait)
         return
     except (engine.Interrupted, LockLost, StaleToken) as why:
         # Postgres says whether the job is still this attempt's, whoever has its locks.
         if isinstance(why, StaleToken):
             await raise_token(runtime, claim, lease, why)
-        await _hand_over(runtime, claim, locks, lease)
+        await hand_over(runtime, claim, locks, lease)
         return
     except asyncio.CancelledError:
-        await to_its_end(_hand_over(runtime, claim, locks, lease))
+        await to_its_end(hand_over(runtime, claim, locks, lease))
         raise
     except (ServiceError, LeaseLost):
         raise
@@ -122,34 +127,6 @@ async def _carry_out(
         end = end_of_bug(bug)
     rivals = await lease.insist(lambda: services.ending.settle(runtime.db, claim.job, **end))
     await locks.release(also=rivals)
-
-
-async def _hand_over(runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease) -> None:
-    """Give the job to the next worker; a step that runs on the host runs on, to be met there."""
-    await lease.insist(lambda: services.claiming.hand_over(runtime.db, claim.job))
-    locks.leave_to_next()
-    await wake(runtime.queue, [(claim.job.id, claim.job.attempt + 1)])
-
-
-async def _suspend(
-    runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, wait: engine.Suspended
-) -> None:
-    """Give the job back until there may be news; one that was told to stop meanwhile goes on."""
-    suspended = {
-        "kind": wait.kind,
-        "number": wait.number,
-        "step": wait.step,
-        "since": wait.since.isoformat(),
-        "until": wait.until.isoformat(),
-        "reason": wait.reason,
-    }
-    ending = await lease.insist(
-        lambda: services.claiming.suspend(
-            runtime.db, claim.job, until=wait.until, suspended=suspended
-        )
-    )
-    if ending is not None:
-        await _hand_over(runtime, claim, locks, lease)
 
 
 async def _run(
@@ -184,6 +161,7 @@ async def _run(
             stop=stop,
             fence=fence_of(claim, runtime.name),
             stopping=runtime.draining,
+            has_ended=lambda name: services.jobs.has_ended(db, name),
         )
     finally:
         await journal.close()

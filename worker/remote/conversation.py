@@ -187,6 +187,13 @@ def failed(address: Address, report: bytes) -> RunnerFailed:
             f"The runner needs the program {missing} on host {address} and finds none.",
             hint=f"Install it on {address.host}: sudo apt-get install {facts.get('package')}",
         )
+    if token := facts.get("token"):
+        return RunnerFailed(
+            f"The file {token} on host {address} holds no token: "
+            f"{facts.get('holds') or 'nothing'}.",
+            hint=f"When no job works on {address.host}, remove it there; the next one writes it "
+            f"anew: sudo rm {token}",
+        )
     base, user = facts.get("base", address.base_dir), facts.get("user", address.user)
     free = facts.get("free_kb", "")
     full = free.isdecimal() and int(free) < _FULL_BELOW_KB
@@ -223,4 +230,5 @@ def refuse(address: Address, answer: Answer) -> None:
             f"for {seconds} s now: {note or 'no note'}.",
             hint=f"See whose process it is, on {address.host}: fuser -v "
             f"{posixpath.join(address.base_dir, 'locks', f'{name}.lock')}",
+            holder=holder,
         )

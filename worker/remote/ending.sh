@@ -14,12 +14,7 @@ ll_kill() {
   ll_condemn
   ll_add_its_session
   ll_pattern="^LIFTLOCK_STEP_DIR=$(ll_quote "$ll_dir")\$"
-  if ll_end 5; then
-    ll_close
-    ll_say GONE
-  else
-    ll_say SURVIVORS "$ll_left"
-  fi
+  ll_end_then ll_close
 }
 
 # JOB: also what none of its steps is known to have started, but holds one of the job's locks.
@@ -30,8 +25,15 @@ ll_reap() {
   ll_for_each_step ll_condemn
   ll_for_each_step ll_add_its_session
   ll_pattern="^LIFTLOCK_STEP_DIR=$(ll_quote "$ll_base/steps/$1-")"
+  ll_end_then ll_for_each_step ll_close
+}
+
+# COMMAND...: how to note that they are gone, which is the successor's to do when there is one now.
+ll_end_then() {
   if ll_end 5; then
-    ll_for_each_step ll_close
+    # shellcheck disable=SC2086 # names and tokens, checked
+    ll_raise $ll_locks
+    "$@"
     ll_say GONE
   else
     ll_say SURVIVORS "$ll_left"
@@ -94,6 +96,9 @@ ll_clean() {
       ll_doomed="$ll_doomed $ll_step"
     fi
   done
+  # To end what they left took seconds, in which another may have begun them anew.
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_raise $ll_locks
   ll_remove_steps
   ll_say CLEANED
 }

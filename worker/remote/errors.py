@@ -105,4 +105,10 @@ class StaleToken(RemoteError):
 
 
 class HostBusy(RemoteError):
+    """Names the job that holds the lock there, when the host knows it."""
+
     code = "host-busy"
+
+    def __init__(self, detail: str, *, hint: str, holder: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.holder = holder

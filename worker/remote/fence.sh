@@ -36,12 +36,25 @@ ll_raise() {
 
 # NAME TOKEN
 ll_compare_token() {
-  ll_newest=
-  { read -r ll_newest <"$ll_base/locks/$1.token"; } 2>/dev/null
-  ll_newest=${ll_newest:-0}
+  ll_newest=0
+  if [ -e "$ll_base/locks/$1.token" ]; then
+    ll_newest=
+    { read -r ll_newest <"$ll_base/locks/$1.token"; } 2>/dev/null
+    ll_is_token "$ll_newest" || ll_refuse_token "$ll_base/locks/$1.token"
+  fi
   [ "$2" -lt "$ll_newest" ] || return 0
   ll_say STALE "$1 $2 $ll_newest"
   exit 76
+}
+
+# TEXT: a number that every shell can compare.
+ll_is_token() { case $1 in '' | *[!0-9]* | ???????????????????*) return 1 ;; esac; }
+
+# FILE: nobody can tell any more who is newer.
+ll_refuse_token() {
+  ll_say FAILED
+  printf 'token=%s\nholds=%s\n' "$1" "$(head -c 80 "$1" 2>&1)"
+  exit 1
 }
 
 # NAME TOKEN

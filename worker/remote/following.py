@@ -1,7 +1,6 @@
 """One step on one host: started once, followed across lost connections, ended in time."""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,13 @@ from worker.remote.conversation import (
     no_session,
     refuse,
 )
-from worker.remote.errors import HostUnreachable, RemoteError, StepSilent, StepTimeout
+from worker.remote.errors import (
+    HostUnreachable,
+    RemoteError,
+    StaleToken,
+    StepSilent,
+    StepTimeout,
+)
 from worker.remote.host import Fence, Output
 from worker.remote.link import Link
 from worker.remote.runner import Answer
@@ -132,16 +137,24 @@ class Following:
         return min(self._deadline, self._spoke + self._command.silence)
 
     async def _kill(self) -> StepTimeout | StepSilent:
-        """End the step and show its last words; the error says whether anything is left of it."""
+        """End the step and show its last words; the error says whether anything is left of it.
+        Raises StaleToken when it is another attempt's to end.
+        """
         silent = self._deadline is None or _now() < self._deadline
         survivors = ""
         try:
             await calls.kill(self._link, self._name, self._fence)
+        except StaleToken:
+            raise
         except RemoteError as error:
             survivors = error.detail
         self._deadline = self._spoke = _now() + self._patience.last_words
-        with contextlib.suppress(_TimeIsUp, RemoteError):
+        try:
             await self._follow()
+        except StaleToken:
+            raise
+        except (_TimeIsUp, RemoteError):
+            pass  # its last words are all that is missing
         await self._show(b"", final=True)
         return endings.overdue(
             self._link.address, self._name, self._command, silent=silent, survivors=survivors

@@ -123,15 +123,24 @@ ll_find_left() {
   ll_left=${ll_left# }
 }
 
-# SIGNAL, to all that are left; some programs take a second TERM for impatience.
+# SIGNAL, to all that are left; some programs take a second TERM for impatience. The tokens are
+# compared after the listing: a successor raises them before it starts what could be listed.
 ll_signal() {
+  # shellcheck disable=SC2086 # names and tokens, checked
+  (ll_raise $ll_locks) || {
+    ll_code=$?
+    # shellcheck disable=SC2086 # numbers
+    kill -s CONT $ll_stopped 2>/dev/null
+    exit "$ll_code"
+  }
   # shellcheck disable=SC2086 # numbers
   kill -s "$1" $ll_left 2>/dev/null
 }
 
 # SECONDS: of what is named by ll_sessions, ll_pattern and, with its locks, ll_job: TERM, then KILL;
-# ll_left are those who outlived both.
+# ll_left are those who outlived both. Ends this process when ll_locks have a newer holder meanwhile.
 ll_end() {
+  ll_stopped=
   ll_find_left
   [ -n "$ll_left" ] || return 0
   ll_signal TERM
@@ -164,6 +173,8 @@ ll_await_end() {
   ll_until=$((ll_now + $1 + 1))
   ll_naps=
   while ll_find_left; [ -n "$ll_left" ]; do
+    # shellcheck disable=SC2086 # names and tokens, checked
+    ll_raise $ll_locks
     ll_clock
     [ "$ll_now" -lt "$ll_until" ] || return 1
     ll_nap

@@ -39,7 +39,7 @@ ll_check_step() {
 
 ll_check_lock() {
   case $1 in '' | *[!A-Za-z0-9._~%-]*) ll_complain "not a lock name: $1" ;; esac
-  case $2 in '' | *[!0-9]*) ll_complain "not a token: $2" ;; esac
+  ll_is_token "$2" || ll_complain "not a token: $2"
 }
 
 # --- what a call brings --------------------------------------------------------------------------
@@ -86,14 +86,17 @@ ll_by_another() {
   [ -f "$ll_other" ]
 }
 
-# VERB...: what it reads is held open as long as our caller holds it, but not read: the bytes
+# VERB...: with the locks of the call. What it reads is held open as long as our caller holds it, but not read: the bytes
 # behind this call are the next call. The first line of the pipe is who is to end with it.
 ll_hand_over() {
   exec 6<&0
   {
     trap 'exit 0' TERM
     read -r ll_me _ </proc/self/stat
-    printf '%s\n%s\n.\n' "$ll_me" "$ll_mark"
+    printf '%s\n%s\n' "$ll_me" "$ll_mark"
+    # shellcheck disable=SC2086 # names and tokens, checked
+    [ -z "$ll_locks" ] || printf 'L %s %s\n' $ll_locks
+    echo .
     while read -r _; do :; done <&6
   } 2>/dev/null | {
     exec 6<&-

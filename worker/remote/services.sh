@@ -43,7 +43,7 @@ ll_launch() {
 }
 
 ll_stop() {
-  ll_seconds=${2%%.*} ll_job='' ll_sessions=''
+  ll_seconds=${2%%.*} ll_locks='' ll_job='' ll_sessions=''
   ll_add_session "$1/pid"
   ll_pattern="^LIFTLOCK_SERVICE=$(ll_quote "$1")\$"
   ll_end "${ll_seconds:-0}" || ll_complain "still running after KILL: $ll_left"

@@ -93,6 +93,17 @@ async def test_a_name_of_no_known_form_is_not_there(client, name):
     check_problem(await taken(client, f"/v1/locks/{name}"), 404, "not-found")
 
 
+@pytest.mark.parametrize("name", ["s1", "all", "manual:s1"])
+async def test_a_name_of_no_known_form_is_told_with_the_forms_there_are(client, name):
+    for response in (
+        await client.get(f"/v1/locks/{name}"),
+        await taken(client, f"/v1/locks/{name}"),
+    ):
+        problem = check_problem(response, 404, "not-found")
+        assert "host:NAME" in problem["detail"]
+        assert problem["hint"] == "List those that are held: liftlock locks list"
+
+
 async def test_the_list_has_the_held_ones_by_name_in_pages(client, job):
     await placed(client)
     await placed(client, on="host:alpha")
@@ -148,16 +159,42 @@ async def test_what_is_locked_by_hand_is_not_locked_again(client):
         ("/on", {"on": "manual:all"}),
         ("/on", {"on": "host:"}),
         ("/on", {"on": "instance:gone"}),
+        ("/on", {"on": ""}),
+        ("/on", {"on": "host:\0"}),
+        ("/on", {"on": "host:" + "x" * 200}),
         ("/message", {"message": ""}),
         ("/message", {"message": "  "}),
         ("/message", {"message": "a\nb"}),
         ("/message", {"message": "x" * 501}),
+        ("/message", {"message": "\u200b"}),
+        ("/message", {"message": "\u3164 \u2800"}),
+        ("/message", {"message": "no \u202esyolped"}),
         ("/until", {"until": "noon"}),
     ],
 )
 async def test_what_is_no_lock_is_refused_with_its_place(client, instance, pointer, body):
     assert pointers(await client.post("/v1/locks", json={**NO_DEPLOYS, **body})) == [pointer]
     assert (await client.get("/v1/locks")).json()["items"] == []
+
+
+@pytest.mark.parametrize("on", ["s1", "ALL", "manual:all"])
+async def test_where_nothing_can_be_locked_is_told_with_what_can(client, on):
+    [error] = check_problem(await client.post("/v1/locks", json={**NO_DEPLOYS, "on": on}), 422)[
+        "errors"
+    ]
+    assert error["pointer"] == "/on"
+    assert error["detail"] == f"{on!r} is none of: all, host:NAME, instance:NAME."
+
+
+async def test_a_long_message_is_told_its_characters(client):
+    response = await client.post("/v1/locks", json={**NO_DEPLOYS, "message": "x" * 501})
+    [error] = check_problem(response, 422)["errors"]
+    assert "500 characters" in error["detail"]
+
+
+async def test_words_with_accents_and_signs_are_taken(client):
+    said = "Fête: 営業中 ✔ 100 %"
+    assert (await placed(client, message=said))["message"] == said
 
 
 @pytest.mark.parametrize("on", ["all", "host:alpha", "instance:shop"])
@@ -257,7 +294,7 @@ async def test_another_token_breaks_nothing_and_the_present_one_is_told(client, 
     assert (await client.get(SHOP)).status_code == 200
 
 
-@pytest.mark.parametrize("reason", [None, "", "   ", "a\nb", "\0", "x" * 501])
+@pytest.mark.parametrize("reason", [None, "", "   ", "a\nb", "\0", "\u200b", "\u202ea", "x" * 501])
 async def test_without_a_good_reason_nothing_is_broken(client, job, reason):
     assert parameters(await taken(client, reason=reason, force="true")) == ["reason"]
     assert (await client.get(SHOP)).status_code == 200

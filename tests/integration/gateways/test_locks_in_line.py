@@ -3,7 +3,7 @@
 import asyncio
 
 from app.domain.job import place_of
-from app.gateways.locks import Waiter
+from app.gateways.locks import Held, Waiter
 
 MOST = 50
 
@@ -150,3 +150,12 @@ async def test_after_the_loss_of_everything_the_line_forms_again(asker, redis):
     assert (await second.ask()).position == 1
     assert (await first.ask()).position == 1
     assert await holder.end() == [first.id]
+
+
+async def test_a_late_try_of_an_older_attempt_does_not_call_that_one_back(asker):
+    holder, new = asker(), asker(attempt=2)
+    await holder.ask()
+    await new.ask()
+    await asker(id=new.id, attempt=1).ask()
+    assert isinstance(holder.held, Held)
+    assert await holder.locks.release(holder.held) == [Waiter(new.id, 2)]

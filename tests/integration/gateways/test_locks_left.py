@@ -3,8 +3,12 @@
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
-from app.gateways.locks import Waiter
+from app.gateways import locks as gateway
+from app.gateways.locks import Locks, LocksUnavailable, Waiter
+from tests.integration.gateways.conftest import TTL, Asker
+from tests.support.own_redis import new_redis
 
 
 async def test_a_dead_waiter_at_the_head_is_passed_over(asker, redis):
@@ -75,3 +79,29 @@ async def test_a_cancelled_acquire_holds_nothing(asker, redis, yields):
     await asyncio.wait({task})
     assert job.held is None or await job.end() == []
     assert await redis.keys() == []
+
+
+@pytest.fixture
+def own_redis():
+    """A server that may hang."""
+    server = new_redis()
+    yield server
+    server.stop()
+
+
+async def test_what_redis_takes_late_for_a_try_that_was_given_up_is_undone_before_the_next(
+    own_redis, monkeypatch
+):
+    monkeypatch.setattr(gateway, "_PATIENCE", 0.2)
+    async with Redis.from_url(own_redis.server.url()) as redis:
+        locks = Locks(redis, ttl=TTL)
+        assert await Asker(locks).has("loaded")
+        one, other = Asker(locks), Asker(locks)
+        with own_redis.hanging():
+            for job in (one, one):
+                with pytest.raises(LocksUnavailable):
+                    await job.ask()
+        monkeypatch.undo()
+        assert await other.has("b")
+        assert await redis.keys("lock:held:a") == []
+        assert await one.has()

@@ -195,6 +195,23 @@ async def test_a_fenced_out_worker_cannot_make_the_host_forget_what_was_done(
     assert (any_machine.base / "effects").read_text() == "done\n"
 
 
+@pytest.mark.parametrize("damaged", ["8x\n", "9" * 20 + "\n", ""])
+async def test_a_damaged_token_keeps_everybody_out(run, host, locks, damaged):
+    """Who cannot tell a newer attempt from an older one lets neither in."""
+    assert await run("true", "j-1", fence(8)) == 0
+    path = locks / f"{FILE}.token"
+    path.write_text(damaged)
+    found = damaged.strip() or "nothing"
+    for refused in (lambda: run("true", "j-2", fence(9)), lambda: host.reap("j", fence(9))):
+        with pytest.raises(RunnerFailed, match=rf"holds no token: {found}\.$") as caught:
+            await refused()
+        assert caught.value.hint.endswith(f"sudo rm {path}")
+    assert path.read_text() == damaged
+    path.unlink()
+    assert await run("true", "j-2", fence(9)) == 0
+    assert path.read_text() == "9\n"
+
+
 async def test_a_host_without_flock_says_what_to_install(server, connect, output, tmp_path):
     programs = tmp_path / "programs"
     programs.mkdir()

@@ -8,6 +8,8 @@ import time
 import pytest
 
 from worker.remote import runner
+from worker.remote.errors import StaleToken
+from worker.remote.host import Fence
 from worker.steps.step import Command
 
 #: Started by an older runner, which leaves a line wherever it is asked for something.
@@ -55,6 +57,24 @@ def begin(any_machine, older):
 
 def asked(machine):
     return (machine.base / "asked").read_text().split()
+
+
+async def test_another_version_knows_the_tokens_of_whom_it_works_for(
+    host, any_machine, begin, output
+):
+    begin("trap ': >told' TERM; while :; do sleep 0.05 || :; done")
+
+    def fence(token):
+        return Fence({"instance:1": token}, job="j", note="a test")
+
+    ending = asyncio.create_task(host.kill("j-1", fence(7)))
+    async with asyncio.timeout(15):
+        while not (any_machine.base / "told").exists():
+            await asyncio.sleep(0.02)
+    await host.run(Command("true"), name="i-1", secrets={}, output=output, fence=fence(8))
+    with pytest.raises(StaleToken):
+        await ending
+    assert asked(any_machine) == ["run", "kill"]
 
 
 async def test_a_step_of_another_version_is_followed_by_that_one(host, any_machine, begin, output):

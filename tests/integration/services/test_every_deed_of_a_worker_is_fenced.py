@@ -86,6 +86,7 @@ HARMLESS = {
             "claiming.reveal_secrets",
             "execution.is_told",
             "identities.private_keys",
+            "jobs.has_ended",
             "traces.follow",
             "work.look",
         ],

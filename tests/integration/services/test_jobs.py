@@ -49,6 +49,22 @@ async def test_a_worker_that_cannot_reach_redis_leaves_the_pushing_to_others(
     await nowhere.close()
 
 
+async def test_however_many_wait_each_is_pushed_in_its_turn(db, queue, vault, monkeypatch):
+    await factories.add_site(db)
+    jobs = [(await factories.request(db, queue, vault)).job.id for _ in range(5)]
+    pushed = []
+
+    async def push(job_id, _):
+        pushed.append(job_id)
+
+    monkeypatch.setattr(services.recovery, "_BATCH", 2)
+    monkeypatch.setattr(queue, "push", push)
+    at_once = WaitPolicy(push_again_after=timedelta())
+    for _ in range(3):
+        await services.recovery.dispatch(db, queue, policy=at_once)
+    assert set(pushed) == set(jobs)
+
+
 async def test_ports_go_round_so_that_a_bad_one_is_not_tried_again_at_once(db, queue, vault):
     await factories.add_site(db, port_first=4000, port_last=4002, next_port=4002)
     ports = [(await factories.request(db, queue, vault)).app_server.port for _ in range(3)]

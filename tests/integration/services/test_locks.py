@@ -88,6 +88,23 @@ async def test_a_silent_holder_is_not_alive_and_its_lock_may_be_broken(db, job):
     assert "within 20 s" in view.advice
 
 
+async def test_a_holder_that_no_worker_took_up_in_time_says_how_to_start_one(db, job):
+    await holding.claim(db, job)
+    await holding.execute(db, "UPDATE jobs SET lease_until = now() - interval '21 s'")
+    view = await services.locks.get(db, "instance:shop")
+    assert view.safe_to_break
+    assert "liftlock worker" in view.advice
+
+
+async def test_a_holder_that_was_told_to_stop_is_not_said_to_need_a_cancel(db, queue, job):
+    await holding.claim(db, job)
+    await services.commands.cancel(db, queue, job.id, actor="bob")
+    view = await services.locks.get(db, "instance:shop")
+    assert view.holder.status is JobStatus.CANCELING
+    assert "A cancel was asked for by bob" in view.advice
+    assert view.advice.endswith(f"liftlock jobs cancel {job.id} --force")
+
+
 async def test_a_job_between_two_attempts_keeps_its_lock_without_a_worker(db, job):
     claim = await holding.claim(db, job)
     await services.claiming.hand_over(db, claim.job)

@@ -76,6 +76,15 @@ async def test_the_lock_of_a_living_holder_is_not_broken_and_it_is_said_how_it_l
     assert (await services.jobs.get(db, job.id)).job.status is JobStatus.RUNNING
 
 
+async def test_a_living_holder_that_was_told_to_stop_is_not_said_to_need_a_cancel(db, queue, job):
+    await holding.claim(db, job)
+    await services.commands.cancel(db, queue, job.id, actor="bob")
+    with pytest.raises(HolderAlive) as refused:
+        await _break(db, queue)
+    assert "A cancel was asked for by bob" in refused.value.hint
+    assert refused.value.hint.count(f"liftlock jobs cancel {job.id}") == 1
+
+
 @pytest.mark.parametrize("leave", [_silent, _between, _suspended])
 async def test_the_lock_of_a_job_without_a_living_worker_is_broken(db, queue, job, leave):
     await leave(db, job)

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import arq.worker
 import pytest
-from arq.connections import ArqRedis
+from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func
 from redis.asyncio import ConnectionPool, Redis
 
 from app.gateways.queue import deserialize, serialize
+from tests.support.own_redis import new_redis
 from worker import consumer as consumer_module
 from worker.consumer import Consumer
 from worker.main import WorkerSettings
@@ -209,3 +210,39 @@ async def test_a_worker_that_has_rested_takes_what_lies_there(queue, running, ca
         worker.ctx["rest"]()
         await queue.push(uuid4(), 1)
         await _until(lambda: len(calls.seen) == 1)
+
+
+async def test_a_worker_that_was_paused_past_its_claim_runs_its_job_once(
+    queue, running, calls, redis_url
+):
+    calls.may_end.clear()
+    async with running(poll_delay=0.05) as worker, Redis.from_url(redis_url) as redis:
+        await queue.push(uuid4(), 1)
+        await calls.began.wait()
+        [claim] = await redis.keys("arq:in-progress:*")
+        await redis.delete(claim)
+        other = uuid4()
+        await queue.push(other, 1)
+        await _until(lambda: len(calls.seen) >= 2)
+        assert [job for job, _ in calls.seen[1:]] == [str(other)]
+        assert len(worker.tasks) == 2
+        calls.may_end.set()
+        await _until(lambda: worker.jobs_complete == 2 and not worker.tasks)
+
+
+async def test_a_worker_that_redis_does_not_answer_from_the_start_can_be_stopped(
+    calls, monkeypatch
+):
+    monkeypatch.setattr(consumer_module, "PATIENCE", 0.1)
+    redis = new_redis()
+    try:
+        settings = RedisSettings.from_dsn(redis.server.url())
+        worker = Consumer([func(calls.run_job)], redis_settings=settings, handle_signals=False)
+        with redis.hanging():
+            task = asyncio.create_task(worker.main())
+            await asyncio.sleep(0)
+            worker.handle_sig(signal.SIGTERM)
+            await asyncio.wait_for(task, 20)
+            await worker.close()
+    finally:
+        redis.stop()

@@ -55,6 +55,38 @@ async def test_a_job_whose_locks_cannot_be_asked_for_is_failed_after_ten_times(
     assert types[-1] == EventType.JOB_FAILED
 
 
+async def test_failures_of_another_day_are_not_in_a_row(db, queue, vault, deaf, site):
+    await site()
+    job = (await factories.request(db, queue, vault)).job
+    for _ in range(MOST - 1):
+        await run_job(deaf, str(job.id), 1)
+    await sql(
+        db,
+        "UPDATE jobs SET blocked_by = jsonb_set(blocked_by, '{0,at}',"
+        " to_jsonb(clock_timestamp() - interval '1 hour')) RETURNING id",
+    )
+    await run_job(deaf, str(job.id), 1)
+    seen = (await services.jobs.get(db, job.id)).job
+    assert (seen.status, seen.blocked_by[0]["attempts"]) == (JobStatus.BLOCKED, 1)
+
+
+async def test_a_canceled_job_says_what_keeps_it_and_goes_on_trying(
+    db, queue, vault, deaf, site, handed_over
+):
+    await site(BUILD="echo begun; sleep 60")
+    job = (await factories.request(db, queue, vault)).job
+    await handed_over(job, "begun")
+    await services.commands.cancel(db, queue, job.id, actor="ann")
+    for _ in range(MOST + 1):
+        await run_job(deaf, str(job.id), 2)
+    seen = (await services.jobs.get(db, job.id)).job
+    assert seen.status is JobStatus.CANCELING
+    assert (seen.blocked_by[0]["kind"], seen.blocked_by[0]["attempts"]) == (
+        "locks-unavailable",
+        MOST + 1,
+    )
+
+
 async def test_it_is_tried_again_after_a_second_without_a_worker(db, queue, vault, deaf, site):
     await site()
     job = (await factories.request(db, queue, vault)).job

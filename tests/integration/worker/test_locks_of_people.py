@@ -33,7 +33,7 @@ async def _note(pushed, what):
     pushed.append(what)
 
 
-async def test_the_worker_of_a_broken_lock_leaves_at_once_and_the_next_job_waits_for_the_host(
+async def test_the_worker_of_a_broken_lock_leaves_at_once_and_the_next_job_ends_what_it_left(
     db, queue, vault, ctx, site, machine, tmp_path
 ):
     may_end = tmp_path / "may-end"
@@ -49,11 +49,13 @@ async def test_the_worker_of_a_broken_lock_leaves_at_once_and_the_next_job_waits
     assert (broken.job, broken.was_alive) == (first.id, True)
     assert (await services.jobs.get(db, first.id)).job.error["code"] == "lock-broken"
     assert (await factories.event_types(db, first.id))[-1] == "job.failed"
-    # Its command runs on, and whoever comes next waits for that on the host.
-    assert site_processes(machine)
+    left = site_processes(machine)
+    assert left
     following = asyncio.create_task(run_job(ctx, str(second.id), 1))
     data = await happened(db, second, "step.retrying")
     assert data["error"]["code"] == "host-busy"
+    await said(db, second, "begun")
+    assert not set(left) & set(site_processes(machine))
     may_end.touch()
     await following
     view = await services.jobs.get(db, second.id)

@@ -59,6 +59,10 @@ def test_programs_get_the_blocked_job_as_it_is(cli, blocked):
     assert [request.url.path for request in blocked.requests] == [f"/v1/jobs/{JOB}"]
 
 
+def test_while_the_holder_lives_it_is_said_when_this_one_begins(cli, blocked):
+    assert cli("jobs", "show", JOB).stdout.rstrip().endswith(HOLDER["hint"])
+
+
 def test_who_is_third_in_line_sees_who_holds_the_lock_and_who_goes_first(cli, blocked):
     older = {"kind": "order", "job": OTHER, "hint": f"It begins after job {OTHER}."}
     waits = job("blocked", blocked_by=[older], position=2)
@@ -75,6 +79,13 @@ def test_a_lock_that_was_let_go_in_the_meantime_is_no_error(cli, blocked):
     assert result.exit_code == 0
     assert "2 in line" in result.stdout
     assert HOLDER["hint"] in result.stdout
+
+
+def test_when_the_holder_has_no_living_worker_it_is_said_what_the_lock_needs(cli, blocked):
+    blocked.on("GET", "/v1/locks/instance%3A1", lock(alive=False))
+    told = cli("jobs", "show", JOB).stdout
+    assert told.rstrip().endswith(lock()["advice"])
+    assert HOLDER["hint"] not in told
 
 
 def test_what_is_no_lock_is_told_with_what_to_do(cli, api):

@@ -192,17 +192,38 @@ def test_a_person_sees_the_holder_and_is_asked_before_it_is_broken(cli, held):
 
 def test_who_says_no_breaks_nothing(cli, held):
     cli.interactive = True
-    result = cli(*BREAK, given="n\n")
+    result = cli(*BREAK, "--force", given="n\n")
     assert (result.exit_code, deleted(held)) == (2, [])
     assert "Nothing was broken." in result.stdout
 
 
-def test_without_a_terminal_it_says_the_whole_command_to_type(cli, held):
+def test_without_a_terminal_it_says_the_whole_command_to_type(cli, api):
+    api.on("GET", SHOP, lock(alive=False))
     result = cli(*BREAK)
-    assert (result.exit_code, deleted(held)) == (2, [])
+    assert (result.exit_code, deleted(api)) == (2, [])
     again = "locks break instance:shop --lock-token 7 --reason 'its host burnt' --yes"
     assert again in result.stderr
     assert "Collecting django" in result.stdout
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_a_living_holder_is_refused_before_anybody_is_asked(cli, held, interactive):
+    cli.interactive = interactive
+    result = cli(*BREAK, given="y\n")
+    assert (result.exit_code, deleted(held)) == (2, [])
+    assert "nothing undone?" not in result.output
+    assert "Collecting django" in result.stdout
+    alive = f"Worker web-3:4711 is busy with job {JOB} (provision of shop to v2), heard 2"
+    assert alive in result.stderr
+    assert lock()["advice"] in result.stderr
+    again = "locks break instance:shop --lock-token 7 --reason 'its host burnt' --force --yes"
+    assert again in result.stderr
+
+
+def test_what_is_forced_without_a_terminal_stays_forced(cli, held):
+    result = cli(*BREAK, "--force")
+    assert (result.exit_code, deleted(held)) == (2, [])
+    assert "--reason 'its host burnt' --force --yes" in result.stderr
 
 
 def test_without_being_asked_it_needs_the_token_that_was_seen(cli, held):

@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from app.domain import lock
-from app.domain.job import JobKind, purpose
+from app.domain.job import Ending, EndingWhy, JobKind, purpose
 from app.domain.lock import BadLockName, Hold, LockName, Noun
 
 JOB = UUID(int=7)
@@ -28,14 +28,16 @@ def test_a_name_is_read_and_written_the_same(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "all", "shop", "instance", "instance:", "site:shop", "manual", "manual:", "manual:host:"],
+    ["", "all", "shop", "instance", "instance:", "site:shop", "manual", "manual:", "host:\0"],
 )
 def test_what_no_lock_is_called_is_told_with_the_forms_there_are(text):
     with pytest.raises(BadLockName, match="host:NAME"):
         lock.parse_name(text)
 
 
-@pytest.mark.parametrize("text", ["", "shop", "host", "host:", "manual:all", "all:", "instance:"])
+@pytest.mark.parametrize(
+    "text", ["", "shop", "host", "host:", "host:a\0", "manual:all", "all:", "instance:"]
+)
 def test_a_manual_lock_is_on_everything_a_host_or_an_instance(text):
     with pytest.raises(BadLockName, match="all, host:NAME, instance:NAME"):
         lock.parse_place(text)
@@ -66,16 +68,18 @@ def test_a_manual_lock_says_where_why_who_and_since_when(name, where):
 
 
 @pytest.mark.parametrize(
-    ("lease_until", "alive", "suspended", "expected"),
+    ("lease_until", "now", "suspended", "expected"),
     [
-        (AT, True, False, Hold.WORKED_ON),
-        (AT, False, False, Hold.SILENT),
-        (None, False, False, Hold.BETWEEN),
-        (None, False, True, Hold.SUSPENDED),
+        (AT, AT - timedelta(seconds=1), False, Hold.WORKED_ON),
+        (AT, AT, False, Hold.SILENT),
+        (AT, AT + timedelta(seconds=20), False, Hold.SILENT),
+        (AT, AT + timedelta(seconds=21), False, Hold.LEFT),
+        (None, AT, False, Hold.BETWEEN),
+        (None, AT, True, Hold.SUSPENDED),
     ],
 )
-def test_how_a_job_stands_is_told_by_its_lease(lease_until, alive, suspended, expected):
-    assert lock.hold_of(lease_until=lease_until, alive=alive, suspended=suspended) is expected
+def test_how_a_job_stands_is_told_by_its_lease(lease_until, now, suspended, expected):
+    assert lock.hold_of(lease_until=lease_until, now=now, suspended=suspended) is expected
 
 
 @pytest.mark.parametrize("hold", Hold)
@@ -83,6 +87,41 @@ def test_there_is_a_next_command_however_the_holder_stands(hold):
     told = lock.advice(hold, job=JOB, actor="ann", reason="it is told.")
     assert f"liftlock jobs {'show' if hold is Hold.SUSPENDED else 'logs -f'} {JOB}" in told
     assert ".." not in told
+
+
+@pytest.mark.parametrize("hold", [Hold.LEFT, Hold.BETWEEN])
+def test_where_no_worker_comes_it_is_said_how_to_start_one(hold):
+    told = lock.advice(hold, job=JOB, actor="ann")
+    assert "within 20 s" not in told
+    for command in ("liftlock worker", "liftlock up", "supervisorctl status"):
+        assert command in told
+
+
+def _order(why=EndingWhy.CANCELED, **fields):
+    return Ending(why, at=AT.isoformat(), by="bob", **fields)
+
+
+@pytest.mark.parametrize("hold", Hold)
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (_order(), "A cancel was asked for by bob at 10:15:02 UTC"),
+        (_order(EndingWhy.DEADLINE), "It was told to stop (deadline-exceeded) at 10:15:02 UTC"),
+    ],
+)
+def test_who_was_told_to_stop_already_is_not_told_again_but_by_force(hold, order, expected):
+    told = lock.advice(hold, job=JOB, actor="ann", order=order)
+    assert expected in told
+    assert "30 s" in told
+    assert told.count(f"liftlock jobs cancel {JOB}") == 1
+    assert f"liftlock jobs cancel {JOB} --force" in told
+
+
+@pytest.mark.parametrize("hold", Hold)
+def test_who_was_told_by_force_is_told_nothing_more(hold):
+    told = lock.advice(hold, job=JOB, actor="ann", order=_order(force=True))
+    assert "by force" in told
+    assert "liftlock jobs cancel" not in told
 
 
 def test_one_that_waits_for_a_reason_nobody_gave_says_so_in_a_sentence():
@@ -102,6 +141,7 @@ def test_a_manual_lock_is_lifted_with_its_name_and_token():
 def test_after_breaking_it_is_said_what_is_left_and_how_to_ask_again(instance, expected):
     told = lock.broken_advice(JOB, host="web-1", instance=instance)
     assert "on host web-1" in told
+    assert "the next job that needs the lock there ends it" in told
     assert told.endswith(expected)
 
 

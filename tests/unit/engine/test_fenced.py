@@ -36,6 +36,50 @@ async def test_whoever_has_none_is_let_through(what: str) -> None:
     assert host.history
 
 
+async def test_who_is_overtaken_at_the_end_has_not_succeeded() -> None:
+    """What it left running would stay, and nobody would come for it."""
+    host, diary = FakeHost(), Diary()
+
+    def overtaken(line: str) -> None:
+        if line.startswith("1 one succeeded"):
+            host.tokens["instance:1"] = 9
+
+    diary.hears = overtaken
+    with pytest.raises(StaleToken):
+        await run(plan(step("one")), host, diary, fence=FENCE)
+    assert host.reaped == []
+
+
+class _OvertakenAfterTheReap(FakeHost):
+    async def reap(self, job: str, fence: Fence | None = None) -> None:
+        await super().reap(job, fence)
+        self.tokens["instance:1"] = 9
+
+
+@pytest.mark.parametrize("ends", [0, 1])
+async def test_who_is_overtaken_before_its_folders_are_gone_tells_so(ends: int) -> None:
+    host = _OvertakenAfterTheReap({"one": Answer(ends)})
+    with pytest.raises(StaleToken):
+        await run(plan(step("one")), host, fence=FENCE)
+    assert host.reaped == ["job"]
+    assert host.cleaned == []
+
+
+async def test_who_is_overtaken_while_it_asks_does_not_act_on_the_answer() -> None:
+    host = FakeHost()
+    diary = Diary()
+
+    async def ask(*names: str, fence: Fence | None = None) -> None:
+        if host.ran:
+            host.tokens["instance:1"] = 9
+        host._compare(fence)
+
+    host.clean = ask  # type: ignore[method-assign]
+    with pytest.raises(StaleToken):
+        await run(plan(STEPS["a question whether a wait is over"]), host, diary, fence=FENCE)
+    assert diary.lines == ["1 one started"]
+
+
 async def test_an_undo_is_refused_too_and_not_told_as_failed() -> None:
     host, diary = FakeHost({"one": Answer(1)}), Diary()
 

@@ -69,6 +69,26 @@ async def test_a_step_that_may_still_run_is_met_under_its_name(answer: Answer) -
     assert host.history[:2] == ["run job-1", "run job-1"]
 
 
+@pytest.mark.parametrize(("ended", "reaped"), [(True, ["reap job-0"]), (False, [])])
+async def test_what_an_ended_job_left_there_is_ended_and_what_another_one_does_is_not(
+    ended: bool,  # noqa: FBT001
+    reaped: list[str],
+) -> None:
+    async def has_ended(job: str) -> bool:
+        assert job == "job-0"
+        return ended
+
+    host = FakeHost({"one": [Answer(error=HostBusy("held", hint="", holder="job-0")), Answer()]})
+    assert (await run(plan(step("one")), host, has_ended=has_ended)).error is None
+    assert host.history[: 2 + len(reaped)] == ["run job-1", *reaped, "run job-1"]
+
+
+async def test_a_host_that_does_not_say_who_holds_it_is_only_tried_again() -> None:
+    host = FakeHost({"one": [Answer(error=HostBusy("held", hint="")), Answer()]})
+    assert (await run(plan(step("one")), host)).error is None
+    assert host.history[:2] == ["run job-1", "run job-1"]
+
+
 @pytest.mark.parametrize(
     "error",
     [

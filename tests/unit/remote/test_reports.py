@@ -44,6 +44,18 @@ def test_a_missing_program_comes_with_its_package():
     assert error.hint == "Install it on h.example: sudo apt-get install util-linux"
 
 
+def test_a_damaged_fence_tells_the_file_and_what_it_holds():
+    error = failed(ADDRESS, b"token=/srv/liftlock/locks/a.token\nholds=8x=1\n")
+    assert error.detail == (
+        "The file /srv/liftlock/locks/a.token on host web1 (deploy@h.example:22) holds no token: "
+        "8x=1."
+    )
+    assert error.hint == (
+        "When no job works on h.example, remove it there; the next one writes it anew: "
+        "sudo rm /srv/liftlock/locks/a.token"
+    )
+
+
 def test_a_stale_token_tells_both():
     with pytest.raises(StaleToken, match="refuses token 6 of lock instance:1: it has seen 7"):
         refuse(ADDRESS, Answer("STALE", "instance%3A1 6 7"))
