@@ -7,7 +7,7 @@ from functools import partial
 from app.domain.job import Answer
 from app.domain.problem import CODES
 from worker.engine.actions import Actions, Done, Failed, told
-from worker.engine.context import ASKED, Context, Suspended
+from worker.engine.context import ASKED, Context, Suspended, forgiving
 from worker.engine.stop import Stopped
 from worker.engine.waiting import Waiting
 from worker.plans.outcome import StepFailed
@@ -101,12 +101,8 @@ class Stepping:
         from leaving. One that Postgres does not know is left alone.
         """
         if holder and await self._context.has_ended(holder):
-            try:
+            with forgiving():  # the next try tells how the host is
                 await self._context.host.reap(holder, self._context.fence)
-            except StaleToken:
-                raise
-            except RemoteError:
-                return  # the next try tells how the host is
 
     async def forget(self, number: int) -> None:
         """Make the next run of the step a new one."""
