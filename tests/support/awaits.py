@@ -21,7 +21,7 @@ from typing import Any
 
 #: A run suspends once less than another where an answer is there before it is asked for; so often
 #: a run with that suspension is sought, and one of them may be missing in the end.
-_TRIES, _EARLY = 3, 1
+_TRIES, _EARLY = 10, 1
 
 
 class Moment(Enum):

@@ -31,6 +31,7 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
     await services.identities.ensure(db, vault)
     await put(client, "API_KEY", CANARY)
     job = await made(client.post("/v1/jobs", json={"kind": "provision", "instance": "shop"}))
+    await made(client.post("/v1/locks", json={"on": "all", "message": "not today"}))
     # Else its stream would go on.
     await worked.end(db, job["id"])
     parts = {"{ref}": "shop", "{job_id}": job["id"], "{name}": "plain", "{version}": "1"}
@@ -39,6 +40,7 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
         if "GET" not in getattr(route, "methods", ()):
             continue
         path = route.path.replace("/hosts/{ref}", "/hosts/alpha")
+        path = path.replace("/locks/{name}", "/locks/manual:all")
         for part, value in parts.items():
             path = path.replace(part, value)
         response = await client.get(path, follow_redirects=True)
