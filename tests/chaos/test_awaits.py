@@ -1,6 +1,7 @@
 """The driver of the cancellation sweep counts every suspension and hides nothing."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -106,7 +107,7 @@ async def test_a_cancel_that_became_another_error_is_reported():
 
 
 async def test_a_skipped_suspension_is_reported():
-    runs = iter([_three, *[_answered_once] * 9])
+    runs = itertools.chain([_three], itertools.repeat(_answered_once))
 
     async def prepare():
         return next(runs)()
