@@ -39,6 +39,8 @@ class Deed:
     given: Callable[[Scene], Awaitable[None]]
     do: Callable[[Scene], Coroutine[Any, Any, Any]]
     changes: bool = True
+    #: Answers of Redis that it asks for one after the other: each may be there already.
+    answers: int = 1
 
 
 async def nothing(scene: Scene) -> None:
@@ -241,6 +243,7 @@ DEEDS = (
         "dispatch",
         asked,
         lambda scene: services.recovery.dispatch(scene.db, scene.queue, policy=AT_ONCE),
+        answers=2,
         changes=False,
     ),
 )
