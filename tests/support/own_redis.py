@@ -24,6 +24,7 @@ class OwnRedis:
 
     def start(self) -> None:
         log = self.run / f"{self.server.directory.name}.log"
+        # The data goes with the folder, so the server need not save it: KILL is the quickest end.
         servers.start(
             self.run,
             self.server.argv(),
@@ -53,9 +54,11 @@ class OwnRedis:
         return Redis.from_url(self.server.url())
 
 
-def new_redis() -> OwnRedis:
+def new_redis(name: str | None = None) -> OwnRedis:
+    """Started; with a folder and a log of that name."""
     run = servers.run_folder()
-    folder = run / f"own-redis-{secrets.token_hex(3)}"
+    folder = run / (name or f"own-redis-{secrets.token_hex(3)}")
+    # A crashed test worker is replaced by one with a new name, so it cannot exist yet.
     folder.mkdir(mode=0o700)
     server = RedisServer(
         program=binaries.redis_program(),

@@ -4,15 +4,12 @@ TEST_REDIS_URL (unix:// or redis://) replaces it; each xdist worker then takes a
 """
 
 import os
-import secrets
-import signal
 
 import pytest
 from redis import Redis
 
-from local import binaries
-from local.redis import RedisServer
 from tests.support import servers
+from tests.support.own_redis import new_redis
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,22 +23,7 @@ def redis_server() -> str:
     given = os.environ.get("TEST_REDIS_URL")
     if given:
         return f"{given.partition('?')[0]}?db={worker.removeprefix('gw')}"
-    run = servers.run_folder()
-    folder = run / f"redis-{worker}"
-    # A crashed worker is replaced by one with a new name, so the folder cannot exist yet.
-    folder.mkdir(mode=0o700)
-    server = RedisServer(
-        program=binaries.redis_program(),
-        directory=folder,
-        socket=folder / "redis.sock",
-        password=secrets.token_hex(16),
-    )
-    server.write_config()
-    log = run / f"redis-{worker}.log"
-    # The data goes with the folder, so the server need not save it: KILL is the quickest end.
-    servers.start(run, server.argv(), folder=folder, stop=signal.SIGKILL, log=log, options={})
-    servers.wait_until(server.answers, "Redis to answer", log=log)
-    return server.url()
+    return new_redis(f"redis-{worker}").server.url()
 
 
 @pytest.fixture

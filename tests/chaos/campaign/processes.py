@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ _PAUSE = 1.0
 
 
 @dataclass
-class Program:
+class Program(ABC):
     """One program: what it runs is for its kind to say."""
 
     log: Path
@@ -29,14 +30,14 @@ class Program:
     #: None is that of this process.
     environment: Mapping[str, str] | None = field(default=None, kw_only=True)
 
-    def argv(self) -> tuple[str, ...]:
-        raise NotImplementedError
+    @abstractmethod
+    def argv(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def answers(self) -> bool: ...
 
     def options(self) -> dict[str, Any]:
         return {"cwd": ROOT, "env": self.environment}
-
-    def answers(self) -> bool:
-        raise NotImplementedError
 
     @property
     def name(self) -> str:
