@@ -26,7 +26,6 @@ from app.domain.recipe_parts import (
     SettingType,
     Slug,
     Start,
-    Static,
     Stop,
     Text,
     Via,
@@ -41,6 +40,7 @@ from app.domain.recipe_source import (
     pointer,
     unstorable,
 )
+from app.domain.recipe_static import Static
 
 __all__ = [
     "DEPLOY_KEY",

@@ -142,12 +142,6 @@ class Action(Part):
     on_cancel: OnCancel | None = None
 
 
-class Static(Part):
-    collect: Script | None = None
-    #: The folder below the release that must be there afterwards.
-    path: Folder | None = None
-
-
 class Participant(Part):
     name: Slug
     after: Annotated[tuple[Slug, ...], Field(max_length=MOST_STEPS)] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from app.domain.step import OnCancel, OnUnknown
+from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 
 __all__ = [
     "Action",
@@ -111,7 +112,18 @@ class Wait:
     on_failure: Failure
 
 
-Action = Command | Upload | Probe | PortFree | ReadHostKey | Note | Wait
+Action = (
+    Command
+    | Upload
+    | Probe
+    | PortFree
+    | ReadHostKey
+    | Note
+    | Wait
+    | ReleaseAssets
+    | PlaceManifest
+    | VerifyAssets
+)
 
 
 @dataclass(frozen=True)
