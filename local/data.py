@@ -38,6 +38,8 @@ class State:
     processes: dict[str, Process] = field(default_factory=dict)
     #: SSH ports of the demo hosts by name.
     demo_ports: dict[str, int] = field(default_factory=dict)
+    #: Where published static files are served; pages of running sites name it.
+    assets_port: int | None = None
 
 
 class Data:

@@ -5,10 +5,12 @@ import signal
 import site
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import binaries, postgres, privileges
+from local import binaries, ports, postgres, privileges
+from local.caddy import AssetServer
 from local.children import Child
 from local.data import Data
 from local.errors import Refused
@@ -19,6 +21,8 @@ from local.redis import RedisServer
 ROOT = Path(__file__).parents[1]
 #: Forces one way to start PostgreSQL as root: `namespace` or `nobody`.
 MECHANISM = "LIFTLOCK_POSTGRES_AS"
+FIRST_ASSETS_PORT = 8810
+ASSETS_URL = "LIFTLOCK_ASSETS_URL"
 #: Those of a client; a server must not act with them.
 CLIENT_VARIABLES = ("LIFTLOCK_URL", "LIFTLOCK_TOKEN")
 
@@ -29,6 +33,7 @@ class Parts:
 
     cluster: Cluster | None
     redis: RedisServer | None
+    assets: AssetServer | None
     #: LIFTLOCK_… for the API, the worker and the local commands.
     variables: Mapping[str, str] = field(repr=False)
     directory: Path
@@ -45,6 +50,11 @@ class Parts:
 
     def redis_child(self, server: RedisServer) -> Child:
         return Child(name="redis", argv=server.argv(), env=_plain(), cwd=server.directory)
+
+    def caddy(self, server: AssetServer) -> Child:
+        # It must keep nothing in the user's home.
+        env = {**_plain(), "HOME": str(server.directory)}
+        return Child(name="caddy", argv=server.argv(), env=env, cwd=server.directory)
 
     def upgrade(self) -> Child:
         return self._python("upgrade", "app.cli.main", "db", "upgrade")
@@ -71,18 +81,27 @@ class Parts:
         )
 
 
-def prepare(data: Data, *, host: str, port: int) -> Parts:
-    """Make what does not exist yet: clusters, passwords, keys. Refused when it cannot be used."""
+def prepare(data: Data, held: ExitStack, *, host: str, port: int) -> Parts:
+    """Make what does not exist yet: clusters, passwords, keys. Refused when it cannot be used.
+
+    `held` keeps other stacks from the ports until the servers listen.
+    """
     cluster = None if "LIFTLOCK_DATABASE_URL" in os.environ else _cluster(data)
     redis = None if "LIFTLOCK_REDIS_URL" in os.environ else _redis(data)
+    assets = None if binaries.ASSETS_STORE in os.environ else _assets(data, held, host)
     variables = {"LIFTLOCK_HOST": host, "LIFTLOCK_PORT": str(port)}
     if cluster is not None:
         variables["LIFTLOCK_DATABASE_URL"] = cluster.url()
     if redis is not None:
         variables["LIFTLOCK_REDIS_URL"] = redis.url()
+    if assets is not None:
+        variables[binaries.ASSETS_STORE] = assets.folder.as_uri()
+        # Browsers may know this machine by another name, which only its owner can tell.
+        own = assets.url(ports.reachable(host))
+        variables[ASSETS_URL] = os.environ.get(ASSETS_URL) or own
     if not {"LIFTLOCK_MASTER_KEY", "LIFTLOCK_MASTER_KEY_FILE"} & set(os.environ):
         variables["LIFTLOCK_MASTER_KEY_FILE"] = str(data.master_key)
-    return Parts(cluster, redis, variables, data.directory)
+    return Parts(cluster, redis, assets, variables, data.directory)
 
 
 def python_child(
@@ -130,6 +149,18 @@ def _redis(data: Data) -> RedisServer:
         socket=data.reach / "run" / "redis.sock",
         password=data.password("redis"),
     )
+
+
+def _assets(data: Data, held: ExitStack, host: str) -> AssetServer:
+    program, kept = binaries.caddy(), data.state.assets_port
+    if kept is None:
+        kept, mark = ports.claim_first(host, FIRST_ASSETS_PORT)
+        held.enter_context(mark)
+        data.state.assets_port = kept
+        data.save()
+    else:
+        ports.claim(host, kept, option="another assets_port in state.json")
+    return AssetServer(program, data.directory / "caddy", data.directory / "assets", host, kept)
 
 
 def _importable(env: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,13 @@ from local import processes
 from local.errors import Refused
 
 LISTEN = "0A"
+#: Where to reach a server that listens on every address.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+def reachable(host: str) -> str:
+    """An address under which this machine finds what listens on `host`."""
+    return LOOPBACK.get(host, host)
 
 
 def claim(host: str, port: int, *, option: str = "--port") -> int:

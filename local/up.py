@@ -19,9 +19,7 @@ from local.parts import Parts
 FIRST_TOKEN = "up"  # noqa: S105  (the token's name)
 ADMIN = ("--scope", "admin")
 #: Beginnings of names, in the order of stopping: workers drain, and need all others for it.
-STOPPED = ("worker-", "api", *demo.NAMES, "redis", "postgres")
-#: Where to reach a server that listens on every address.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+STOPPED = ("worker-", "api", *demo.NAMES, "caddy", "redis", "postgres")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class _Up:
         await asyncio.to_thread(stop_leftovers, self.data)
         port = ports.claim(self.options.host, self.options.port)
         address = _address(self.options.host, port)
-        made = parts.prepare(self.data, host=self.options.host, port=port)
+        made = parts.prepare(self.data, self.held, host=self.options.host, port=port)
         hosts = demo.prepare(self.data, self.held) if self.options.demo else []
         await self._start_servers(made)
         await self.children.once(made.upgrade())
@@ -118,6 +116,11 @@ class _Up:
             redis.directory.mkdir(mode=0o700, exist_ok=True)
             redis.write_config()
             await self.children.start(made.redis_child(redis), ready=redis.answers)
+        if (assets := made.assets) is not None:
+            for folder in (assets.directory, assets.folder):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            assets.write_config()
+            await self.children.start(made.caddy(assets), ready=assets.answers)
 
     async def _first_token(self, made: Parts) -> str | None:
         """The first admin token, at the first start only."""
@@ -191,7 +194,7 @@ def _is_ready(address: str) -> bool:
 
 
 def _address(host: str, port: int) -> str:
-    reachable = LOOPBACK.get(host, host)
+    reachable = ports.reachable(host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 

@@ -70,14 +70,17 @@ def test_everything_answers_and_stops_and_comes_back_with_its_data(run_up, home)
     assert httpx.get(f"{first.address}/readyz", trust_env=False).status_code == 200
     with Redis.from_url(variables(first.data)["LIFTLOCK_REDIS_URL"]) as redis:
         redis.set("kept", "yes")
-    assert set(first.children) == {"postgres", "redis", "api", "worker-1"}
-    pids = first.children.values()
+    assert set(first.children) == {"postgres", "redis", "caddy", "api", "worker-1"}
+    pids, assets = first.children.values(), variables(first.data)["LIFTLOCK_ASSETS_URL"]
+    assert httpx.get(assets, trust_env=False).headers["Server"] == "Caddy"
     assert first.stop() == 0
     assert gone(pids)
 
     second = run_up().wait_for(UP)
     assert "token-of-the-stand-in" not in second.output
     assert "liftlock tokens create --local" in second.output
+    # Pages of running sites name it.
+    assert variables(second.data)["LIFTLOCK_ASSETS_URL"] == assets
     assert fetch(second.data, "SELECT count(*) FROM starts") == 2
     with Redis.from_url(variables(second.data)["LIFTLOCK_REDIS_URL"]) as redis:
         assert redis.get("kept") == b"yes"
@@ -163,7 +166,7 @@ def test_a_path_that_is_no_socket_address_is_reached_through_a_short_link(run_up
 
 def test_given_servers_are_used_and_none_is_started(run_up, database_url, redis_url):
     env = {"LIFTLOCK_DATABASE_URL": database_url, "LIFTLOCK_REDIS_URL": redis_url}
-    up = run_up(**env).wait_for(UP)
+    up = run_up(**env, LIFTLOCK_ASSETS_STORE="s3://bucket/assets").wait_for(UP)
     assert set(up.children) == {"api", "worker-1"}
     assert not (up.data / "postgres").exists()
 
