@@ -8,7 +8,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean chaos bench-core bench-locks
+.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean chaos bench-core bench-locks bench-assets
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-core: setup ## measure speed beside plain arq and the machine's limit, in 
 
 bench-locks: setup ## measure the lock's hand-over beside redis-py's lock, in a minute
 	$(BIN)/python -m benchmarks.locks
+
+bench-assets: setup ## measure builds and uploads of static files, in ten minutes (needs Python 3.12, npm)
+	$(BIN)/python -m benchmarks.assets
 
 serve: setup ## the API, on the servers that LIFTLOCK_… names
 	$(BIN)/python -m app.main

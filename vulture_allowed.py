@@ -46,6 +46,12 @@ def used(it: Any) -> tuple[Any, ...]:
         it.safe_to_break,
         it.was_alive,
         it.waits_until,
+        it.new_files,
+        it.reused_files,
+        it.warnings_total,
+        it.errors_total,
+        it.manifest_url,
+        it.verified_at,
         # Words of the domain that stand in the schema before anything says them.
         it.CANCELING,
         it.SKIPPED,

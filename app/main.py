@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from app import services
 from app.api import (
+    asset_releases,
     events,
     health,
     hosts,
@@ -49,6 +50,7 @@ _ROUTERS = (
     job_log,
     job_commands,
     instances,
+    asset_releases,
     hosts,
     locks,
     recipes,

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.redis",
     "tests.support.stack",
     "tests.support.machines",
+    "tests.support.object_store",
 ]
 
 MASTER_KEY = bytes(range(32))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import arq.worker
 from arq.connections import RedisSettings
 
+from app.domain.asset_release import AssetPlace
 from app.domain.job import LeasePolicy
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue, deserialize, serialize
@@ -49,10 +50,17 @@ async def startup(ctx: dict[str, Any]) -> None:
         rest=ctx["rest"],
         most_running=settings.max_running,
         events_kept=timedelta(days=settings.events_kept_days),
+        asset_place=_asset_place(),
+        assets_cache=settings.assets_folder(),
     )
     ctx["runtime"] = runtime
     ctx["sweeper"] = asyncio.create_task(sweep_forever(runtime))
     ctx["listener"] = asyncio.create_task(wakeups.run())
+
+
+def _asset_place() -> AssetPlace | None:
+    place = settings.assets_place()
+    return AssetPlace(*place) if place else None
 
 
 async def shutdown(ctx: dict[str, Any]) -> None:

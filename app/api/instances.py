@@ -90,6 +90,7 @@ class AppServer(BaseModel):
                     "url": "http://127.0.0.1:20000/",
                     "host": {"id": _ID, "name": "web-1"},
                     "recipe": "django@1",
+                    "asset_release": "1f3c5d7e-1",
                     "settings": {"DJANGO_SETTINGS_MODULE": "guestbook.settings"},
                     "error": None,
                     "created_at": "2026-11-21T05:00:00Z",
@@ -113,6 +114,8 @@ class AppServer(BaseModel):
     url: str
     host: Named
     recipe: str | None
+    #: Its static files, by the name of their release.
+    asset_release: str | None
     #: What it was made with; never changed.
     settings: dict[str, Any]
     error: dict[str, Any] | None
@@ -127,6 +130,7 @@ class AppServer(BaseModel):
             url=app_server_url(row),
             host=Named(id=row.host_id, name=view.host or ""),
             recipe=view.recipe,
+            asset_release=view.asset_release,
         )
 
 

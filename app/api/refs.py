@@ -23,3 +23,11 @@ LockName = Annotated[
     ),
 ]
 SecretName = Annotated[str, Path(pattern=r"^[ -~]{1,100}$", examples=["DATABASE_PASSWORD"])]
+AssetReleaseRef = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$",
+        description="Name or id.",
+        examples=["8f2b6c93d1a45c0a1e7d42b98f2b6c93d1a45c0a-3"],
+    ),
+]

@@ -6,7 +6,15 @@ from typing import Any
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import cell, duration, moment, one_line, plain
-from app.cli.wording import blockers, broken, canceling, retrying, suspended
+from app.cli.wording import (
+    blockers,
+    broken,
+    canceling,
+    published,
+    retrying,
+    suspended,
+    unpublished,
+)
 
 
 class Log:
@@ -106,6 +114,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "job.canceling": canceling,
     "job.succeeded": lambda _: "Succeeded",
+    "asset_release.published": lambda data: f"    published {published(data)}",
+    "asset_release.failed": lambda data: f"    {unpublished(data)}",
+    "asset_release.verified": lambda data: f"    verified {cell(data.get('files'))} files",
     "lock.broken": broken,
     "lock.token_raised": lambda data: (
         f"Its host knew a newer token of {cell(data.get('name'))}; it goes on with one above that"

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from app.cli import (
     admin,
+    assets,
     hosts,
     identity,
     instances,
@@ -70,7 +71,7 @@ app = Noun(
     ),
 )
 job_commands.register(jobs.app)
-for noun in (hosts, identity, instances, jobs, locks, recipes, secrets, tokens):
+for noun in (assets, hosts, identity, instances, jobs, locks, recipes, secrets, tokens):
     app.add_typer(noun.app)
 app.add_typer(admin.app)
 provision.register(app)

@@ -11,7 +11,7 @@ from rich.text import Text
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import duration, one_line, plain
-from app.cli.wording import blockers, canceling, retrying, suspended
+from app.cli.wording import blockers, canceling, published, retrying, suspended, unpublished
 
 #: Lines of a failed step's output that are shown with it.
 _LAST_LINES = 15
@@ -71,6 +71,10 @@ class Progress:
             "step.retrying": lambda step: self._say(f"        {retrying(step)}"),
             "step.undone": lambda step: self._say(f"        undone: {_named(step)}"),
             "step.undo_failed": lambda step: self._say(f"        NOT undone: {_named(step)}"),
+            "asset_release.published": lambda told: self._say(
+                f"        published {published(told)}"
+            ),
+            "asset_release.failed": lambda told: self._say(f"        {unpublished(told)}"),
             "job.blocked": self._wait,
             "job.started": lambda _: self._be("Starting"),
             "job.resumed": lambda _: self._be("Starting"),

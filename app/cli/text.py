@@ -16,6 +16,7 @@ _SEQUENCES = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _HALVES = re.compile(r"[\ud800-\udfff]")
 _MINUTE, _HOUR = 60, 3600
+_THOUSAND = 1000
 
 
 def plain(text: object) -> str:
@@ -60,6 +61,18 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def size(count: Any) -> str:
+    """Bytes as `812 B`, `1.4 MB`."""
+    amount = float(count or 0)
+    if amount < _THOUSAND:
+        return f"{amount:.0f} B"
+    for unit in ("kB", "MB"):
+        amount /= _THOUSAND
+        if amount < _THOUSAND:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / _THOUSAND:.1f} GB"
 
 
 def moment(value: Any) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.text import cell, moment, one_line
+from app.cli.text import cell, moment, one_line, size
 
 
 def suspended(data: Mapping[str, Any]) -> str:
@@ -37,9 +37,25 @@ def retrying(data: Mapping[str, Any]) -> str:
     return f"try {cell(data.get('try'))}{of} in {cell(data.get('wait_s'))} s: {one_line(why)}"
 
 
+def published(data: Mapping[str, Any]) -> str:
+    """How much is in the store now, and how much of it is new there."""
+    new = f"{cell(data.get('new_files'))} new ({size(data.get('new_bytes'))})"
+    return f"{cell(data.get('files'))} files ({size(data.get('bytes'))}), {new}{_noted(data)}"
+
+
+def unpublished(data: Mapping[str, Any]) -> str:
+    """How much is wrong with it; the errors themselves are the release's."""
+    return f"asset release {cell(data.get('release'))} failed{_noted(data)}"
+
+
 def blockers(blocked_by: list[Mapping[str, Any]]) -> str:
     """Who is in the way, in words."""
     return "; ".join(_blocker(item) for item in blocked_by) or "another job"
+
+
+def _noted(data: Mapping[str, Any]) -> str:
+    counts = {name: int(data.get(f"{name}s_total") or 0) for name in ("error", "warning")}
+    return "".join(f", {n} {name}{'s' * (n != 1)}" for name, n in counts.items() if n)
 
 
 def _blocker(item: Mapping[str, Any]) -> str:

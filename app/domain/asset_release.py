@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Left out when files are collected, as Django's `collectstatic` leaves them out.
+IGNORED = ("CVS", ".*", "*~")
+
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_COMMIT = 40
 

@@ -47,6 +47,12 @@ class EventType(StrEnum):
     APP_SERVER_FAILED = "app_server.failed"
     APP_SERVER_ERROR = "app_server.error"
     APP_SERVER_TERMINATED = "app_server.terminated"
+    #: The app server's hashed static files are in the store.
+    ASSET_RELEASE_PUBLISHED = "asset_release.published"
+    #: Nothing was published, or what was published does not answer as it should.
+    ASSET_RELEASE_FAILED = "asset_release.failed"
+    #: Each of its files answered through HTTP with its bytes.
+    ASSET_RELEASE_VERIFIED = "asset_release.verified"
     HOST_KEY_READ = "host.key_read"
     #: The host had seen a newer token than Postgres knew: the next attempt gets one above it.
     LOCK_TOKEN_RAISED = "lock.token_raised"  # noqa: S105 (no secret)

@@ -63,6 +63,7 @@ _ROWS = (
     Code("connection-lost", "The connection to the host was lost for good"),
     Code("runner-failed", "Liftlock's runner does not work on the host"),
     Code("source-refused", "A file cannot be sent to the host"),
+    Code("files-changed", "Files on the host changed while they were read", transient=True),
     Code("fenced-out", "A newer attempt works on the host"),
     Code("host-busy", "An older attempt still works on the host", transient=True),
     # Steps
@@ -83,6 +84,13 @@ _ROWS = (
     Code("start-failed", "The site did not start"),
     Code("check-failed", "The site does not answer as it should"),
     Code("secret-missing", "A secret that the recipe needs is not set"),
+    # Asset releases
+    Code("assets-not-configured", "Workers have no place for asset releases"),
+    Code("assets-refused", "The static files refer to what is not there, or cannot be built"),
+    Code("assets-build-failed", "The program that builds static files ended by itself"),
+    Code("assets-publish-failed", "The asset release could not be published"),
+    Code("assets-store-unreachable", "The store of asset releases does not answer", transient=True),
+    Code("assets-unverified", "Browsers do not get the files of the release", transient=True),
 )
 
 CODES = {row.code: row for row in _ROWS}

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from app.domain import recipe_rules, recipe_source, recipe_wording
+from app.domain import recipe_rules, recipe_source, recipe_static, recipe_wording
 from app.domain.recipe_parts import (
     MOST_STEPS,
     URL_PATH,
@@ -201,6 +201,7 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[Path, str]]:
             yield ("settings", name, key), message
     yield from _of_names(recipe)
     yield from _of_folders(recipe)
+    yield from _of_static(recipe)
     yield from _of_participants(recipe.participants)
     yield from _of_start_and_check(recipe)
 
@@ -246,9 +247,33 @@ def _of_folders(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     ]
     if recipe.static and recipe.static.path:
         folders.append((("static", "path"), recipe.static.path))
+    if recipe.static and recipe.static.manifest:
+        folders.append((("static", "manifest"), recipe.static.manifest))
     for path, folder in folders:
         if ".." in folder.split("/"):
             yield path, "the folder must stay below its parent: no `..`"
+
+
+def _of_static(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    if recipe.static:
+        for path, message in recipe_static.contradictions(recipe.static):
+            yield ("static", *path), message
+        yield from _of_release(recipe, recipe.static)
+
+
+def _of_release(recipe: Recipe, static: Static) -> Iterator[tuple[Path, str]]:
+    name = static.publish_setting
+    for key, is_set in (("publish", static.publish), ("publish_setting", name is not None)):
+        if is_set and static.path is None:
+            yield ("static", key), "an asset release needs `path`: the folder of its files"
+    if name is None:
+        return
+    setting = recipe.settings.get(name)
+    if setting is None:
+        miss = recipe_rules.near_miss(name, recipe.settings)
+        yield ("static", "publish_setting"), f"there is no setting `{name}`{miss}"
+    elif setting.type is not SettingType.BOOL:
+        yield ("static", "publish_setting"), f"the setting `{name}` must be of type `bool`"
 
 
 def _of_participants(participants: tuple[Participant, ...]) -> Iterator[tuple[Path, str]]:

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 
 #: Variables that Liftlock itself sets for every script of a recipe.
 PLACES = ("APP_DIR", "SHARED_DIR", "RELEASE_DIR", "RUN_DIR")
-FACTS = ("BIND", "PORT", "INSTANCE", "REVISION", "COMMIT", "DOMAIN")
+FACTS = ("BIND", "PORT", "INSTANCE", "REVISION", "COMMIT", "DOMAIN", "ASSETS_URL")
 #: Which variables a supervised site is started with: the step that saves them reads it.
 _NAMES = "NAMES"
 #: The key for a private repository: only the checkout sees it.

@@ -1,25 +1,27 @@
 """The `static` section of a recipe, and bundle files: what becomes of a site's static files."""
 
+import shlex
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from app.domain.asset_release import IGNORED
 from app.domain.recipe_parts import MOST_STEPS, Folder, Part, Script, Slug
+from app.domain.recipe_source import Path
 
 #: A file below the root of the static files, as a browser would write it: no `..`, no leading `/`.
-AssetPath = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f][^\\\x00-\x1f]{0,499}$")]
+#: Its ending says whether styles or scripts are put together.
+AssetPath = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f][^\\\x00-\x1f]{0,495}\.(css|js)$")]
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
 Encoding = Literal["gzip", "br", "zstd"]
-
-#: Left out when files are collected, as Django's `collectstatic` leaves them out.
-IGNORED = ("CVS", ".*", "*~")
 
 
 class Bundle(Part):
     """Files that are put together, in order, into one."""
 
     output: AssetPath
-    #: Paths and patterns; what a pattern finds comes sorted.
+    #: Paths and patterns; what a pattern finds comes sorted. `*` stays in a folder, `**` does not.
     sources: Annotated[tuple[Glob, ...], Field(min_length=1, max_length=1_000)]
     minify: bool = True
 
@@ -27,6 +29,7 @@ class Bundle(Part):
 class Compiler(Part):
     """A program that makes one file of another; `run` is no shell text."""
 
+    #: `*` goes through folders here; a pattern without `/` may fit the bare file name.
     match: Glob
     #: Words of a command; `{in}` and `{out}` stand for the two files.
     run: Annotated[str, Field(min_length=1, max_length=1_000)]
@@ -61,3 +64,31 @@ class Static(Bundles):
     def manifest_path(self) -> str:
         """Where the site reads the manifest, below the release."""
         return self.manifest or f"{self.path}/staticfiles.json"
+
+
+def contradictions(wanted: Bundles) -> Iterator[tuple[Path, str]]:
+    """What the types cannot say: places in the section, and sentences."""
+    makers: dict[str, str] = {}
+    for name, bundle in wanted.bundles.items():
+        place = ("bundles", name, "output")
+        if any(part in {"", ".", ".."} for part in bundle.output.split("/")):
+            yield place, "the file must stay below the root: no `.`, `..` or empty part"
+        other = makers.setdefault(bundle.output, name)
+        if other != name:
+            yield place, f"the bundle `{other}` makes `{bundle.output}` already"
+    for number, compiler in enumerate(wanted.compilers):
+        if problem := _command_problem(compiler.run):
+            yield ("compilers", number, "run"), problem
+
+
+def _command_problem(run: str) -> str | None:
+    try:
+        words = shlex.split(run)
+    except ValueError as error:
+        return f"not a command line: {error}"
+    missing = [mark for mark in ("{in}", "{out}") if not any(mark in word for word in words)]
+    if missing:
+        return f"the command does not name {' and '.join(missing)}"
+    if "{in}" in words[0] or "{out}" in words[0]:
+        return "the command begins with a file; it begins with a program"
+    return None

@@ -1,6 +1,7 @@
 """Tables: columns only, no queries. Importing this package registers them all."""
 
 from app.models.app_server import AppServer
+from app.models.asset_release import AssetRelease
 from app.models.event import Event
 from app.models.host import Host
 from app.models.idempotency import Answered
@@ -14,6 +15,7 @@ from app.models.token import Token
 __all__ = [
     "Answered",
     "AppServer",
+    "AssetRelease",
     "Event",
     "Host",
     "Identity",

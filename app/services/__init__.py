@@ -1,6 +1,7 @@
 """Use cases: one function is one transaction; calls to the outside come after it."""
 
 from app.services import (
+    asset_releases,
     claiming,
     commands,
     ending,
@@ -26,6 +27,7 @@ from app.services import (
 )
 
 __all__ = [
+    "asset_releases",
     "claiming",
     "commands",
     "ending",

@@ -34,6 +34,8 @@ class AppServerView:
     app_server: AppServer
     host: str | None
     recipe: str | None
+    #: What its asset release is called, if it has one.
+    asset_release: str | None
 
 
 async def create(db: Database, vault: Vault, spec: InstanceSpec) -> InstanceView:
@@ -102,7 +104,11 @@ async def app_servers(
         )
         hosts = await store.hosts.names(session, {row.host_id for row in found})
         recipes = await store.recipes.labels(session, {row.recipe_id for row in found})
-    return [AppServerView(r, hosts.get(r.host_id), recipes.get(r.recipe_id)) for r in found]
+        assets = await store.asset_releases.names(session, {row.id for row in found})
+    return [
+        AppServerView(row, hosts.get(row.host_id), recipes.get(row.recipe_id), assets.get(row.id))
+        for row in found
+    ]
 
 
 async def _recipe(session: AsyncSession, text: str) -> RecipeRow:

@@ -2,6 +2,7 @@
 
 from app.store import (
     app_servers,
+    asset_releases,
     attempts,
     events,
     fencing,
@@ -25,6 +26,7 @@ from app.store import (
 
 __all__ = [
     "app_servers",
+    "asset_releases",
     "attempts",
     "events",
     "fencing",

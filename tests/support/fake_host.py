@@ -1,12 +1,13 @@
 """A host that only remembers: scripted answers for the engine, no connection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.remote.errors import HostBusy, RemoteError, StaleToken
-from worker.remote.host import Fence, HttpAnswer, Sent
+from worker.remote.errors import FilesChanged, HostBusy, RemoteError, StaleToken
+from worker.remote.host import Fence, HttpAnswer, Listed, Listing, Sent
 from worker.steps.step import Command
 
 
@@ -49,6 +50,11 @@ class FakeHost:
     #: The highest token seen of each lock; the job whose processes still hold one.
     tokens: dict[str, int] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
+    #: What a folder holds, by path, and what is left out of it.
+    files: dict[str, bytes] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    #: What was sent, by the place where it came.
+    sent: dict[str, bytes] = field(default_factory=dict)
     #: Set when a command has begun that waits for its `until`.
     busy: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -93,7 +99,26 @@ class FakeHost:
         self._compare(fence)
         self._take(fence)
         self.history.append(f"send {source} to {to}")
+        if source.is_file():
+            self.sent[to] = source.read_bytes()
         return Sent(files=3, sent_files=1, sent_bytes=10)
+
+    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+        self._compare(fence)
+        self._take(fence)
+        self.history.append(f"list {folder}")
+        return Listing(tuple(map(self._listed, sorted(self.files))), self.left_out)
+
+    async def fetch(
+        self, folder: str, files: Sequence[Listed], into: Path, fence: Fence | None = None
+    ) -> None:
+        self._compare(fence)
+        self._take(fence)
+        self.history.append(f"fetch {len(files)} files of {folder}")
+        for file in files:
+            if self._listed(file.path) != file:
+                raise FilesChanged(f"{folder}/{file.path} changed", hint="")
+            (into / file.sha256).write_bytes(self.files[file.path])
 
     async def kill(self, name: str, fence: Fence | None = None) -> None:
         self._compare(fence)
@@ -114,6 +139,10 @@ class FakeHost:
 
     async def tidy(self, days: int) -> None:
         self.history.append(f"tidy {days}")
+
+    def _listed(self, path: str) -> Listed:
+        content = self.files[path]
+        return Listed(path, len(content), hashlib.sha256(content).hexdigest())
 
     def _compare(self, fence: Fence | None) -> None:
         for name, token in fence.tokens.items() if fence else ():

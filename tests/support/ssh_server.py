@@ -190,8 +190,9 @@ async def _run(
         for task in (feeding, pumps, gone):
             task.cancel()
         await asyncio.gather(feeding, pumps, gone, return_exceptions=True)
+        # First: it is not over while output that nobody reads stands in its pipes.
+        local._transport.close()  # a detached grandchild may hold them as well
         await local.wait()
-        local._transport.close()  # a detached grandchild may hold the pipes
 
 
 async def _pump(source: Any, target: Any, *, close: bool = False) -> None:

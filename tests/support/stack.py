@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from local import binaries
+from local.caddy import AssetServer
 from tests.support.postgres import ROOT
 
 T = TypeVar("T")
@@ -40,9 +42,26 @@ class Stack:
         )
 
     def start(self, name: str, *argv: str) -> subprocess.Popen[bytes]:
+        return self.run_program(name, [sys.executable, "-m", *argv])
+
+    def serve_assets(self) -> None:
+        """Start the Caddy of `liftlock up`; workers that start later publish to it."""
+        folder = self.folder / "assets"
+        server = AssetServer(binaries.caddy(), self.folder, folder, "127.0.0.1", free_port())
+        folder.mkdir()
+        server.write_config()
+        self.run_program("caddy", server.argv())
+        eventually(lambda: server.answers() or None, "Caddy", seconds=30, explain=self.logs)
+        self.environment |= {
+            "LIFTLOCK_ASSETS_STORE": folder.as_uri(),
+            "LIFTLOCK_ASSETS_URL": server.url("127.0.0.1"),
+            "LIFTLOCK_ASSETS_CACHE": str(self.folder / "cache"),
+        }
+
+    def run_program(self, name: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *argv],
+                argv,
                 env=self.environment,
                 cwd=ROOT,
                 stdout=log,
@@ -142,6 +161,7 @@ def stack(
     made = Stack(f"http://127.0.0.1:{port}", "", environment, tmp_path_factory.mktemp("stack"))
     try:
         made.token = _token(environment)
+        made.serve_assets()
         made.start("api", "app.main")
         made.start("worker", "arq", "worker.main.WorkerSettings")
         eventually(lambda: _ready(made.url), "the API", seconds=30, explain=made.logs)

@@ -5,19 +5,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from worker.engine.context import ALIVE, UNDO, Context, forgiving
+from worker.engine.failed import Failed
+from worker.engine.releasing import Releasing
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError
 from worker.remote.host import Output as Hear
+from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.output import Output, ending, failure_of
-from worker.steps.step import Command, Failure, Note, PortFree, Probe, ReadHostKey, Step, Upload
-
-
-class Failed(Exception):
-    """An action failed in a way that its step knows how to tell."""
-
-    def __init__(self, failure: Failure, detail: str, exit_code: int | None = None) -> None:
-        super().__init__(detail)
-        self.failure, self.detail, self.exit_code = failure, detail, exit_code
+from worker.steps.step import (
+    Action,
+    Command,
+    Failure,
+    Note,
+    PortFree,
+    Probe,
+    ReadHostKey,
+    Step,
+    Upload,
+)
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,17 @@ class Actions:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def act(
-        self,
-        number: int,
-        step: Step,
-        action: Command | Upload | Probe | PortFree | ReadHostKey | Note,
-    ) -> Done:
-        """Do it, or meet it on the host where it runs already."""
+    async def act(self, number: int, step: Step, action: Action) -> Done:  # noqa: C901 - a table
+        """Do it, or meet it on the host where it runs already; a Wait is none of these."""
         context = self._context
 
         async def show(text: str) -> None:
             await context.journal.output(number, step, text, undo=action is step.undo)
 
         part = f"{number}-{UNDO}" if action is step.undo else str(number)
+        if isinstance(action, Command):
+            return await self.command(action, part, show)
         match action:
-            case Command():
-                return await self.command(action, part, show)
             case Note():
                 await context.journal.note(action, context.facts)
             case ReadHostKey():
@@ -72,6 +72,8 @@ class Actions:
                 await self._probe(action, part, show)
             case PortFree():
                 await self._port_free(action)
+            case ReleaseAssets() | PlaceManifest() | VerifyAssets():
+                await Releasing(context, show).do(action)
         return Done()
 
     async def command(self, command: Command, part: str, show: Hear) -> Done:

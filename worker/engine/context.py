@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from app.domain.redaction import Redactor
@@ -74,6 +75,8 @@ class Context:
     stopping: Callable[[], bool]
     #: Whether a job, by its name on the host, is known to have ended.
     has_ended: Callable[[str], Awaitable[bool]]
+    #: Where contents of static files are kept, on this machine.
+    assets_cache: Path | None = None
     redactor: Redactor = field(init=False)
     #: Folders on the host that nobody needs once the run is over.
     folders: dict[str, None] = field(init=False)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from app.domain.job import Answer
 from worker.engine.actions import Actions, Done
@@ -38,6 +39,7 @@ async def run(
     waiting: WaitingPolicy | None = None,
     stopping: Callable[[], bool] = lambda: False,
     has_ended: Callable[[str], Awaitable[bool]] = _nobody_knows,
+    assets_cache: Path | None = None,
 ) -> Outcome:
     """Carry out the plan under `name` (the job's id, unique on the host).
 
@@ -62,6 +64,7 @@ async def run(
         waiting=waiting or WaitingPolicy(),
         stopping=stopping,
         has_ended=has_ended,
+        assets_cache=assets_cache,
     )
     return await _Run(context).outcome()
 

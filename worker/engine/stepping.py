@@ -6,8 +6,9 @@ from functools import partial
 
 from app.domain.job import Answer
 from app.domain.problem import CODES
-from worker.engine.actions import Actions, Done, Failed, told
+from worker.engine.actions import Actions, Done, told
 from worker.engine.context import ASKED, Context, Suspended, forgiving
+from worker.engine.failed import Failed
 from worker.engine.stop import Stopped
 from worker.engine.waiting import Waiting
 from worker.plans.outcome import StepFailed

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from app.domain.job import EndingWhy
-from worker.engine.actions import Actions, Failed, told
+from worker.engine.actions import Actions, told
 from worker.engine.context import UNDO, Context, forgiving
+from worker.engine.failed import Failed
 from worker.engine.policy import SILENT
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError, StaleToken

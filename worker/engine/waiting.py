@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from worker.engine.actions import Actions, Done, Failed
+from worker.engine.actions import Actions, Done
 from worker.engine.context import ASKED, Context, Suspended
+from worker.engine.failed import Failed
 from worker.steps.step import Step, Wait
 
 

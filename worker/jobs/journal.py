@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from app import services
-from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.job import StepStatus
 from app.domain.problem import docs_url
@@ -16,6 +15,7 @@ from app.services.traces import Traces
 from app.store.database import Database
 from worker.engine import StepFailed, Stop
 from worker.jobs.lease import Lease
+from worker.jobs.notes import carry_out
 from worker.jobs.step_output import JOB_LIMIT, Allowance, StepOutput
 from worker.steps.step import Note, Step
 
@@ -166,30 +166,13 @@ class Journal:
 
     async def note(self, note: Note, facts: Mapping[str, str]) -> None:
         """Carry out a note of the plan: something that is true in Postgres from now on."""
-        await self._lease.insist(lambda: self._note(note, facts))
+        db, job, redactor = self._db, self._job, self._redactor
+        await self._lease.insist(lambda: carry_out(db, job, note, facts, redactor=redactor))
 
     async def close(self) -> None:
         """Write nothing more; what is unwritten will come again, if it matters."""
         if self._output is not None:
             await self._output.drop()
-
-    async def _note(self, note: Note, facts: Mapping[str, str]) -> None:
-        execution, db, job = services.execution, self._db, self._job
-        match note.what:
-            case "app-server.status":
-                await execution.move_app_server(db, job, AppServerStatus(str(note.data["status"])))
-            case "app-server.commit":
-                await execution.set_commit(db, job, facts["commit"])
-            case "instance.prepared":
-                await execution.mark_prepared(db, job)
-            case "participant.created":
-                await execution.mark_prepared(db, job, participant=str(note.data["name"]))
-            case "host.key":
-                await execution.keep_host_key(
-                    db, job, host_key=facts["host_key"], fingerprint=facts["fingerprint"]
-                )
-            case _:
-                raise ValueError(f"No journal entry is called {note.what!r}.")
 
     def _failure(self, number: int, step: Step, error: StepFailed) -> dict[str, Any]:
         data = {"number": number, "step": step.name, "exit_code": error.exit_code}

@@ -55,7 +55,7 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
 
 async def _attempt(runtime: Runtime, work: Work, attempt: int) -> bool:
     """Whether another look is due: it is blocked, and nobody may have seen that in time."""
-    plan = plan_of(work).describe()
+    plan = plan_of(work, runtime.asset_place).describe()
     locks = JobLocks(runtime.locks, runtime.queue, work, attempt=attempt, worker=runtime.name)
     try:
         await locks.acquire()
@@ -133,7 +133,8 @@ async def _run(
     runtime: Runtime, claim: Claim, locks: JobLocks, lease: Lease, stop: engine.Stop
 ) -> dict[str, Any]:
     """The engine's run, as the final state to write."""
-    db, work, job, plan = runtime.db, claim.work, claim.job, plan_of(claim.work)
+    db, work, job = runtime.db, claim.work, claim.job
+    plan = plan_of(work, runtime.asset_place)
     if (described := plan.describe()) != job.plan:
         # What the claim froze is not what was seen before it.
         await lease.insist(
@@ -162,6 +163,7 @@ async def _run(
             fence=fence_of(claim, runtime.name),
             stopping=runtime.draining,
             has_ended=lambda name: services.jobs.has_ended(db, name),
+            assets_cache=runtime.assets_cache,
         )
     finally:
         await journal.close()

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from app.domain.asset_release import AssetPlace
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
@@ -33,6 +35,10 @@ class Runtime:
     most_running: int = 0
     #: How long the events of ended jobs are kept.
     events_kept: timedelta = timedelta(days=90)
+    #: Where asset releases are published; None: nowhere.
+    asset_place: AssetPlace | None = None
+    #: Where contents of static files are kept from release to release.
+    assets_cache: Path | None = None
     #: When the old folders of each host were last removed, by this process's clock.
     tidied: dict[UUID, float] = field(default_factory=dict)
 

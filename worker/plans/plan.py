@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pydantic import JsonValue
 
 from app.domain.job import JobKind
+from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.step import (
     Action,
     Command,
@@ -59,7 +60,7 @@ def _unknown(what: OnUnknown | Command) -> JsonValue:
     return {"probe": _command(what)} if isinstance(what, Command) else what.value
 
 
-def _action(action: Action) -> dict[str, JsonValue]:
+def _action(action: Action) -> dict[str, JsonValue]:  # noqa: C901 - a table
     found: dict[str, JsonValue]
     match action:
         case Command():
@@ -77,7 +78,28 @@ def _action(action: Action) -> dict[str, JsonValue]:
             found = {"action": "note", "what": action.what, "data": dict(action.data)}
         case Wait():
             found = {"action": "wait", **_wait(action)}
+        case ReleaseAssets() | PlaceManifest() | VerifyAssets():
+            found = _assets(action)
     return found
+
+
+def _assets(action: ReleaseAssets | PlaceManifest | VerifyAssets) -> dict[str, JsonValue]:
+    place = action.place
+    found: dict[str, JsonValue] = {"store": place.store, "base_url": place.base_url}
+    match action:
+        case ReleaseAssets():
+            how: dict[str, JsonValue] = {
+                "lenient": action.static.lenient,
+                "js_modules": action.static.js_modules,
+                "ignore": list(action.static.ignore),
+                "compress": list(action.static.compress),
+                "bundles": {name: one.output for name, one in action.static.bundles.items()},
+            }
+            return {"action": "release-assets", "tree": action.tree, **found, **how}
+        case PlaceManifest():
+            return {"action": "place-manifest", "to": action.to, **found}
+        case VerifyAssets():
+            return {"action": "verify-assets", **found}
 
 
 def _wait(wait: Wait) -> dict[str, JsonValue]:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from app.domain.asset_release import AssetPlace
 from app.domain.host import Supervisor
 from app.domain.job import JobKind
 from app.domain.recipe import Recipe, name_problem
 from app.domain.recipe_parts import Action, Participant, Via
+from worker.plans import static_files
 from worker.plans.plan import Plan
 from worker.steps import git, preflight, pypi, recipe_step, service, supervisord, systemd
 from worker.steps.recipe_step import Surroundings
@@ -41,10 +43,23 @@ class ProvisionRequest:
     participants_created: tuple[str, ...] = ()
     #: Whether another app server of the instance runs: then `current` is not touched.
     others_running: bool = False
+    #: Where this worker publishes; None: it has no place.
+    asset_place: AssetPlace | None = None
 
     @property
     def site(self) -> Site:
         return Site(self.instance, self.number, self.revision)
+
+    @property
+    def released_to(self) -> AssetPlace | None:
+        """The instance's part of the place; None when there is to be no asset release."""
+        if self.asset_place is None or not self.wants_release:
+            return None
+        return self.asset_place.of(self.instance)
+
+    @property
+    def wants_release(self) -> bool:
+        return static_files.is_released(self.recipe.static, self.environment)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -56,6 +71,8 @@ class ProvisionRequest:
             "REVISION": self.revision,
             "DOMAIN": self.domain,
         }
+        if place := self.released_to:
+            facts["ASSETS_URL"] = place.base_url
         secrets = tuple(name for name in self.secret_names if name_problem(name) is None)
         # A secret stands in for the setting of its name, and is not shown as one.
         settings = {name: value for name, value in self.environment.items() if name not in secrets}
@@ -88,6 +105,8 @@ def plan(request: ProvisionRequest) -> Plan:
 
 def _preflight(request: ProvisionRequest) -> Iterator[Step]:
     site, wanted = request.site, request.recipe.preflight
+    if request.wants_release and request.asset_place is None:
+        yield static_files.not_configured()
     yield _look("reach", "Reach the host", preflight.reach(site))
     if not _supervisor_fits(request):
         refused = preflight.supervisor(request.recipe, request.supervisor.value)
@@ -134,14 +153,10 @@ def _build(request: ProvisionRequest) -> Iterator[Step]:
         yield Step(
             "record-prepared", "Record that the instance is prepared", Note("instance.prepared")
         )
-    if recipe.static is None:
-        return
-    if recipe.static.collect:
-        collect = recipe_step.script(recipe.static.collect, around, timeout=1800)
-        yield Step("static-collect", "Collect the static files", collect)
-    if recipe.static.path:
-        there = recipe_step.folder_exists(request.site, recipe.static.path)
-        yield Step("static-there", f"Find the static files in {recipe.static.path}", there)
+    if recipe.static:
+        yield from static_files.collect(recipe.static, around)
+        if place := request.released_to:
+            yield from static_files.release(recipe.static, around, place)
 
 
 def _create(request: ProvisionRequest) -> Iterator[Step]:

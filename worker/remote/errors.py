@@ -8,6 +8,7 @@ RemoteError
 ├── ForwardingRefused   forwarding-refused
 ├── RunnerFailed        runner-failed
 ├── SourceRefused       source-refused: something that cannot be sent to a host
+├── FilesChanged        files-changed, transient: files on a host, while they were read
 ├── ConnectionLost      connection-lost: nobody knows how the step ended
 ├── StepTimeout         step-timeout
 ├── StepSilent          step-silent
@@ -70,6 +71,10 @@ class RunnerFailed(RemoteError):
 
 class SourceRefused(RemoteError):
     code = "source-refused"
+
+
+class FilesChanged(RemoteError):
+    code = "files-changed"
 
 
 class ConnectionLost(RemoteError):

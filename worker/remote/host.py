@@ -1,6 +1,6 @@
 """A host as the rest of the worker sees it: its address, and what can be asked of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +52,22 @@ class Sent:
     sent_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file on the host."""
+
+    path: str  # below the folder that was listed; no `..`, no control characters
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    files: tuple[Listed, ...]  # by path
+    #: What is there besides and cannot be fetched: a sentence each, which begins with its name.
+    left_out: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Fence:
     """The locks a step works under: the host refuses a token lower than one it has seen."""
@@ -99,6 +115,25 @@ class Host(Protocol):
         Other files that stand there stay. Each appears whole or not at all; when this is
         interrupted, the old ones stay until somebody sends again. Raises StaleToken and HostBusy,
         and then nothing is put there.
+        """
+        ...
+
+    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+        """The files in a folder below the base folder, at any depth; it may be a link itself.
+
+        A link in it is the file that it leads to, if that lies in the folder `within` or in the
+        listed one. Raises FilesChanged when there is no such folder, StaleToken and HostBusy.
+        """
+        ...
+
+    async def fetch(
+        self, folder: str, files: Sequence[Listed], into: Path, fence: Fence | None = None
+    ) -> None:
+        """Put the contents of these files of the folder into `into`, each under its sha256.
+
+        What is there already is not asked for. Each appears whole and right or not at all; what has
+        arrived stays when this is interrupted. Raises FilesChanged when one is not as it was
+        listed, StaleToken and HostBusy.
         """
         ...
 

@@ -23,6 +23,7 @@ PARTS = (
     "follow.sh",
     "ending.sh",
     "receive.sh",
+    "give.sh",
     "services.sh",
     "runner.sh",
 )
@@ -118,9 +119,11 @@ def encode(
     return "".join([head(mark, fence), *blocks, ".\n"]).encode()
 
 
-def place(mark: str, folder: str, fence: Fence | None = None) -> bytes:
-    """The beginning of the stdin of `compare` and `receive`."""
-    return "".join([head(mark, fence), _block("C", None, relative(folder)), ".\n"]).encode()
+def place(mark: str, folder: str, fence: Fence | None = None, **paths: str) -> bytes:
+    """The beginning of the stdin of verbs about files; the script sees each of `paths` absolute."""
+    blocks = [_block("P", name, relative(path)) for name, path in paths.items()]
+    blocks.append(_block("C", None, relative(folder)))
+    return "".join([head(mark, fence), *blocks, ".\n"]).encode()
 
 
 def _block(kind: str, name: str | None, value: str) -> str:

@@ -189,7 +189,7 @@ case $ll_verb in
     ll_step=$1 ll_dir=$ll_base/steps/$1
     ll_read_values
     ;;
-  compare | receive)
+  compare | receive | list | give)
     IFS= read -r ll_mark || exit
     ll_read_values
     ;;
@@ -206,6 +206,8 @@ case $ll_verb in
   tidy) ll_tidy "$1" ;;
   compare) ll_compare ;;
   receive) ll_receive ;;
+  list) ll_list ;;
+  give) ll_give ;;
   upload) ll_upload "$1" ;;
   saveenv) ll_saveenv "$@" ;;
   serve) ll_serve "$1" ;;

@@ -1,14 +1,14 @@
 """A host behind SSH."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import asyncssh
 
-from worker.remote import calls, http, ssh, transfer
+from worker.remote import calls, fetching, http, listing, ssh, transfer
 from worker.remote.following import Following, Patience
-from worker.remote.host import Fence, HttpAnswer, Output, Sent
+from worker.remote.host import Fence, HttpAnswer, Listed, Listing, Output, Sent
 from worker.remote.link import Link
 from worker.steps.step import Command
 
@@ -69,6 +69,16 @@ class SshHost:
     async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
         async with self._link.channels:
             return await transfer.send(self._link, source, to, fence)
+
+    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+        async with self._link.channels:
+            return await listing.list_files(self._link, folder, within=within, fence=fence)
+
+    async def fetch(
+        self, folder: str, files: Sequence[Listed], into: Path, fence: Fence | None = None
+    ) -> None:
+        async with self._link.channels:
+            await fetching.fetch(self._link, folder, files, into, fence)
 
     async def kill(self, name: str, fence: Fence | None = None) -> None:
         await calls.kill(self._link, name, fence)

@@ -52,6 +52,11 @@ echo "the recipe wants $WANTED and this host is registered with $FOUND" >&2
 exit 34
 """
 
+_NO_ASSETS = """\
+echo "the recipe wants an asset release, and the worker has no place to publish it" >&2
+exit 35
+"""
+
 _NOT_WRITABLE = Failure(
     "not-writable",
     "A folder on the host cannot be written",
@@ -141,3 +146,14 @@ def supervisor(recipe: Recipe, found: str) -> Command:
         timeout=60,
         failures={34: failure},
     )
+
+
+def assets_not_configured() -> Command:
+    """Always fails: the recipe wants an asset release, and the worker publishes none."""
+    failure = Failure(
+        "assets-not-configured",
+        "Workers have no place for asset releases",
+        "Set LIFTLOCK_ASSETS_STORE and LIFTLOCK_ASSETS_URL for every worker and restart them, or "
+        "switch the release off: `static.publish` of the recipe, or the setting that it names.",
+    )
+    return Command(_NO_ASSETS, timeout=60, failures={35: failure})

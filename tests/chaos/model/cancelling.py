@@ -15,6 +15,7 @@ from app.gateways.vault import Vault
 from app.services.requests import JobRequest
 from app.store.database import Database, driver
 from tests.support import factories
+from tests.support.asset_reports import published
 
 AT_ONCE = WaitPolicy(push_again_after=timedelta(0))
 _OUTPUT = EventType.STEP_OUTPUT, {"number": 1, "step": "look", "text": "a line"}
@@ -64,6 +65,11 @@ async def in_a_step(scene: Scene) -> None:
     await services.execution.start_step(
         scene.db, scene.made.job, number=1, name="look", title="Look"
     )
+
+
+async def with_assets(scene: Scene) -> None:
+    await running(scene)
+    await services.asset_releases.record(scene.db, scene.made.job, published())
 
 
 async def silent(scene: Scene) -> None:
@@ -208,6 +214,18 @@ DEEDS = (
         "keep the commit",
         running,
         lambda scene: services.execution.set_commit(scene.db, scene.made.job, "c0ffee"),
+    ),
+    Deed(
+        "record an asset release",
+        running,
+        lambda scene: services.asset_releases.record(scene.db, scene.made.job, published()),
+    ),
+    Deed(
+        "verify an asset release",
+        with_assets,
+        lambda scene: services.asset_releases.mark_verified(
+            scene.db, scene.made.job, published().release
+        ),
     ),
     Deed("keep what is prepared", running, _execution("mark_prepared")),
     Deed(

@@ -130,6 +130,14 @@ def test_interrupting_the_wait_leaves_the_job_to_finish(stack, liftlock, instanc
     liftlock("jobs", "wait", job_id)
 
 
+def test_a_site_without_static_files_has_no_asset_release(liftlock, instance):
+    assert liftlock("assets", "list", instance).stderr == "It has no asset release.\n"
+    assert json.loads(liftlock("assets", "list", instance, "--json").stdout) == []
+    told = liftlock("assets", "show", instance, "v1-1", code=2).stderr
+    assert f"Instance {instance} has no asset release 'v1-1'." in told
+    assert f"liftlock assets list {instance}" in told
+
+
 def test_settings_and_secrets_are_set_and_taken_away(liftlock, instance):
     liftlock("instances", "set", instance, "--set", "CHECK_PATH=/index.html")
     liftlock("instances", "set", instance, "--unset", "CHECK_PATH", "--domain", "shop.example")

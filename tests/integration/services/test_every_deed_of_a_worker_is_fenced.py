@@ -11,6 +11,7 @@ from app.domain.job import JobStatus, Outcome, StepStatus, lock_names
 from app.errors import LostOwnership
 from app.store.database import driver
 from tests.support import losing, writes
+from tests.support.asset_reports import published
 from tests.support.losing import LATER, Lost
 
 EVENT = (EventType.STEP_OUTPUT, {"number": 1, "step": "look", "text": "from the past"})
@@ -20,6 +21,12 @@ Deed = Callable[[Lost], Awaitable[object]]
 
 #: What a worker may do of app.services, as attempt 1 does it.
 REFUSED: dict[str, Deed] = {
+    "asset_releases.mark_verified": lambda lost: services.asset_releases.mark_verified(
+        lost.db, lost.job, "c0ffee-1"
+    ),
+    "asset_releases.record": lambda lost: services.asset_releases.record(
+        lost.db, lost.job, published()
+    ),
     "claiming.block": lambda lost: services.claiming.block(
         lost.db, lost.job, attempt=1, blocked_by=[{"kind": "order"}]
     ),

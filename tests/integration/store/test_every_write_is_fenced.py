@@ -70,6 +70,8 @@ GUARDS: dict[str, Statement] = {
 BEHIND_A_GUARD = {
     "app_servers.move",
     "app_servers.set_commit",
+    "asset_releases.mark_verified",
+    "asset_releases.record",
     "attempts.requeue",
     "hosts.touch",
     "instances.mark_participant_created",

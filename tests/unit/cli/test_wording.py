@@ -19,6 +19,17 @@ TOLD = [
     ("job.canceling", {"by": "ci", "force": True}, "Canceling, by force, asked for by ci"),
     ("job.canceling", {"step": "pip", "stops": "now"}, "Canceling: pip stops now, then it ends"),
     (
+        "asset_release.published",
+        {"files": 12, "bytes": 4_200_000, "new_files": 3, "new_bytes": 900, "warnings_total": 2},
+        "    published 12 files (4.2 MB), 3 new (900 B), 2 warnings",
+    ),
+    (
+        "asset_release.failed",
+        {"release": "c0ffee-1", "errors_total": 1, "warnings_total": 1},
+        "    asset release c0ffee-1 failed, 1 error, 1 warning",
+    ),
+    ("asset_release.verified", {"files": 12}, "    verified 12 files"),
+    (
         "lock.broken",
         {"name": "instance:shop", "by": "ann", "reason": "it hangs"},
         "Its lock instance:shop was broken by ann: it hangs",
@@ -62,3 +73,16 @@ def test_waiting_shows_what_the_job_waits_for_and_that_it_is_canceled(cli, api):
     shown = cli("jobs", "wait", JOB).stdout
     for part in ("traffic drains", "try 2 of 5 in 1.0 s", "asked for by ci: wrong revision"):
         assert part in shown
+
+
+def test_waiting_shows_what_became_of_the_static_files(cli, api):
+    counts = {"release": "c0ffee-1", "files": 12, "bytes": 4_200_000, "new_files": 3}
+    serve(
+        api,
+        ("step.started", STEP),
+        ("asset_release.failed", {**counts, "errors_total": 2}),
+        ("asset_release.published", {**counts, "new_bytes": 900, "warnings_total": 1}),
+    )
+    shown = cli("jobs", "wait", JOB).stdout
+    assert "        asset release c0ffee-1 failed, 2 errors\n" in shown
+    assert "        published 12 files (4.2 MB), 3 new (900 B), 1 warning\n" in shown

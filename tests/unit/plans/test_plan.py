@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 
+from app.domain.asset_release import AssetPlace
 from app.domain.job import JobKind
+from app.domain.recipe_static import Static
 from worker.plans import enroll
 from worker.plans.plan import Plan
+from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.step import Command, Failure, Note, OnCancel, PortFree, Probe, Step, Upload, Wait
 
 FAILURE = Failure("check-failed", "No answer", "look")
 ALIVE = Command("alive")
+PLACE = AssetPlace("s3://assets/shop", "https://static.example/shop/")
+STATIC = Static(path="public", publish=True, lenient=True)
 PLAN = Plan(
     JobKind.PROVISION,
     (
@@ -26,6 +31,9 @@ PLAN = Plan(
         Step("note", "Note", Note("app-server.status", {"status": "running"})),
         Step("send", "Send", Upload(Path("out"), "apps/x/static")),
         Step("wait", "Wait", Wait(None, Command("there?"), 30, 600, FAILURE)),
+        Step("release", "Release", ReleaseAssets("a/r/public", "a/r", STATIC, PLACE, 3)),
+        Step("manifest", "Put", PlaceManifest(PLACE, 3, "a/r/public/staticfiles.json")),
+        Step("verify", "Verify", VerifyAssets(PLACE, 3)),
     ),
     on_failure=(Step("log", "Show the log", Command("tail")),),
 )
@@ -40,7 +48,10 @@ def test_every_step_is_described_with_its_number_and_action() -> None:
         (4, "note", "note", "always"),
         (5, "send", "upload", "always"),
         (6, "wait", "wait", "always"),
-        (7, "log", "command", "on_failure"),
+        (7, "release", "release-assets", "always"),
+        (8, "manifest", "place-manifest", "always"),
+        (9, "verify", "verify-assets", "always"),
+        (10, "log", "command", "on_failure"),
     ]
 
 
@@ -72,6 +83,14 @@ def test_a_wait_shows_what_is_asked_how_often_and_how_long() -> None:
     row = PLAN.describe()[5]
     assert (row["until"], row["every"], row["longest"]) == (None, 30, 600)
     assert row["probe"]["script"] == "there?"
+
+
+def test_a_release_shows_from_where_to_where_and_how() -> None:
+    release, manifest, verify = PLAN.describe()[6:9]
+    assert (release["tree"], release["store"]) == ("a/r/public", "s3://assets/shop")
+    assert (release["lenient"], release["compress"]) == (True, ["gzip", "br"])
+    assert manifest["to"] == "a/r/public/staticfiles.json"
+    assert verify["base_url"] == "https://static.example/shop/"
 
 
 def test_a_description_is_json() -> None:

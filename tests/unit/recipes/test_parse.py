@@ -312,3 +312,26 @@ def test_a_document_full_of_mistakes_is_refused_at_once() -> None:
 def test_what_is_said_of_half_a_character_can_be_sent(text: str) -> None:
     for error in errors(SMALLEST + text):
         assert str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("static", "wanted"),
+    [
+        ("{publish: true}", "static/publish: an asset release needs `path`"),
+        ("{publish_setting: ON}", "static/publish_setting: an asset release needs `path`"),
+        ("{path: x, publish_setting: ONN}", "publish_setting: there is no setting `ONN`; did you"),
+        ("{path: x, publish_setting: WORD}", "the setting `WORD` must be of type `bool`"),
+        ("{path: x, manifest: a/../../b}", "static/manifest: the folder must stay below"),
+    ],
+)
+def test_a_release_of_static_files_has_a_folder_and_a_bool_to_switch_it(
+    static: str, wanted: str
+) -> None:
+    settings = "settings: {ON: {type: bool}, WORD: {}}\n"
+    found = errors(f"{SMALLEST}{settings}static: {static}\n")
+    assert any(wanted in f"{error.pointer}: {error.message}" for error in found), found
+
+
+def test_the_place_of_a_release_is_no_setting() -> None:
+    (error,) = errors(SMALLEST + "settings: {ASSETS_URL: {}}\n")
+    assert "`ASSETS_URL` is reserved" in error.message

@@ -1,0 +1,3 @@
+import { ladder } from "./ladder.js";
+
+export const shelf = () => ladder;

@@ -1,0 +1,283 @@
+"""Compilers by pattern, with programs of a few lines in the place of real ones."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from app.domain.recipe_static import Compiler
+from worker.assets import compiling, program
+from worker.assets.problem import AssetError
+from worker.assets.tree import Tree, collect
+
+UPPER = 'tr a-z A-Z <"$1" >"$2"; echo ran >>"$LOG"'
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    return Site(tmp_path)
+
+
+class Site:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.builds = folder, 0
+        self.cache = folder / "cache"
+        (folder / "it's static").mkdir()
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / "it's static" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def program(self, text: str, name: str = "upper") -> str:
+        file = self.folder / name
+        file.write_text(f"#!/bin/sh\n{text}\n")
+        file.chmod(0o755)
+        return f"{file} {{in}} {{out}}"
+
+    def compile(self, *compilers: Compiler, cached: bool = False) -> Tree:
+        self.builds += 1
+        tree = collect([self.folder / "it's static"], ()).tree
+        scratch = self.folder / f"scratch-{self.builds}"
+        cache = self.cache if cached else None
+        return compiling.compile_all(tree, compilers, scratch=scratch, cache=cache)
+
+    def refused(self, *compilers: Compiler, cached: bool = False):
+        with pytest.raises(AssetError) as caught:
+            self.compile(*compilers, cached=cached)
+        return caught.value.problems
+
+    @property
+    def runs(self) -> int:
+        log = self.folder / "log"
+        return log.read_text().count("ran") if log.exists() else 0
+
+
+def compiler(run: str, match: str = "*.less", extension: str = ".css") -> Compiler:
+    return Compiler(match=match, run=run, extension=extension)
+
+
+@pytest.mark.parametrize(
+    ("match", "made"),
+    [
+        ("*.less", ["a b/it's.css", "c.css"]),
+        ("a b/*", ["a b/it's.css"]),
+        ("c.less", ["c.css"]),
+        ("it's.less", ["a b/it's.css"]),
+        ("*.sass", []),
+    ],
+)
+def test_files_match_by_path_or_by_name(site, match, made):
+    site.write("a b/it's.less", "x")
+    site.write("c.less", "y")
+    tree = site.compile(compiler(site.program(UPPER), match))
+    assert [path for path in tree.files if path.endswith(".css")] == made
+
+
+def test_what_is_made_lies_below_the_scratch_folder_and_the_source_stays(site):
+    site.write("css/a.less", "a{}")
+    tree = site.compile(compiler(site.program(UPPER)))
+    assert tree.files["css/a.css"].read_text() == "A{}"
+    assert tree.files["css/a.css"].is_relative_to(site.folder / "scratch-1")
+    assert list(tree.files) == ["css/a.css", "css/a.less"]
+
+
+def test_what_is_made_replaces_a_file_of_the_sources(site):
+    site.write("a.less", "new")
+    site.write("a.css", "old")
+    assert site.compile(compiler(site.program(UPPER))).files["a.css"].read_text() == "NEW"
+    assert (site.folder / "it's static" / "a.css").read_text() == "old"
+
+
+def test_a_program_runs_in_the_folder_of_its_source(site):
+    site.write("css/a.less", "x")
+    site.write("css/part", "found")
+    tree = site.compile(compiler(site.program('cat part >"$2"')))
+    assert tree.files["css/a.css"].read_text() == "found"
+
+
+def test_words_are_words_and_never_shell_text(site):
+    site.write("$(touch pwned).less", "x")
+    run = site.program('printf "%s|" "$@" >"$4"').replace("{in}", "--a='$HOME; x' in={in} --")
+    made = site.compile(compiler(run)).files["$(touch pwned).css"].read_text()
+    assert made.startswith("--a=$HOME; x|in=/")
+    assert "$(touch pwned).less|--|" in made
+
+
+def test_a_program_that_writes_to_its_output_runs_in_a_shell_called_by_name(site):
+    site.write("it's.less", "x")
+    run = """sh -c 'exec tr a-z A-Z <"$1" >"$2"' sh {in} {out}"""
+    assert site.compile(compiler(run)).files["it's.css"].read_text() == "X"
+
+
+def test_a_program_with_a_path_counts_from_where_the_build_is_started(site, monkeypatch):
+    site.write("css/a.less", "x")
+    site.program(UPPER)
+    monkeypatch.chdir(site.folder)
+    tree = site.compile(compiler("./upper {in} {out}"))
+    assert tree.files["css/a.css"].read_text() == "X"
+
+
+def test_files_that_a_program_writes_beside_come_along(site):
+    site.write("css/a.less", "x")
+    program_text = 'echo made >"$2"; echo "{}" >"$2.map"'
+    tree = site.compile(compiler(site.program(program_text)))
+    assert tree.files["css/a.css.map"].read_text() == "{}\n"
+
+
+def test_a_source_map_names_its_sources_from_where_it_will_be(site):
+    site.write("css/a.less", "x")
+    site.write("css/parts/b.less", "x")
+    text = """echo x >"$2"
+      from=$(realpath --relative-to="${2%/*}" "$1")
+      echo '{"sources": ["'$from'", "'${from%/*}/parts/b.less'", "webpack://x"]}' >"$2.map\""""
+    made = site.compile(compiler(site.program(text), "a.less")).files["css/a.css.map"]
+    assert json.loads(made.read_bytes())["sources"] == ["a.less", "parts/b.less", "webpack://x"]
+
+
+def test_a_missing_program_is_found_out_before_anything_runs(site):
+    site.write("a.less", "x")
+    site.write("b.ts", "x")
+    good, bad = compiler(site.program(UPPER)), compiler("no-such {in} {out}", "*.ts", ".js")
+    [problem] = site.refused(good, bad)
+    assert problem.code == "compiler-missing"
+    assert "no program `no-such`" in problem.message
+    assert os.environ["PATH"] in problem.message
+    assert site.runs == 0
+
+
+def test_a_missing_program_that_nothing_needs_is_no_problem(site):
+    site.write("a.css", "x")
+    assert list(site.compile(compiler("no-such {in} {out}")).files) == ["a.css"]
+
+
+def test_a_failing_program_is_told_with_its_command_its_first_and_last_words(site):
+    site.write("a.less", "x")
+    run = site.program("seq 1 1000; echo 'line 3: no }' >&2; exit 4")
+    [problem] = site.refused(compiler(run))
+    assert (problem.code, problem.file) == ("compiler-failed", "a.less")
+    assert "ended with exit code 4" in problem.message
+    assert f"`{site.folder}/upper " in problem.message
+    assert "It said:\n1\n2\n" in problem.message
+    assert problem.message.endswith("\n1000\nline 3: no }")
+    assert problem.message.count("\n") == 31
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("true", "no file"), (': >"$2"', "an empty file"), ('mkdir "$2"', "no file")],
+)
+def test_a_program_that_makes_nothing_is_a_failure(site, text, found):
+    site.write("a.less", "x")
+    [problem] = site.refused(compiler(site.program(f"{text}; echo a warning >&2")))
+    assert problem.code == "compiler-silent"
+    assert f"left {found} for a.css" in problem.message
+    assert problem.message.endswith("a warning")
+
+
+def test_every_failing_file_is_told(site):
+    for name in "abc":
+        site.write(f"{name}.less", name)
+    run = site.program('grep -v c "$1" && exit 3; cp "$1" "$2"')
+    assert [problem.file for problem in site.refused(compiler(run))] == ["a.less", "b.less"]
+
+
+def test_a_program_that_cannot_start_is_told(site):
+    site.write("a.less", "x")
+    run = site.program("true")
+    (site.folder / "upper").write_text("#!/no/such/shell\n")
+    [problem] = site.refused(compiler(run))
+    assert "could not start" in problem.message
+
+
+def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path):
+    began = time.monotonic()
+    ended = program.run(["sh", "-c", "echo begun; sleep 60 & wait"], tmp_path, longest=0.2)
+    assert ended.exit_code is None
+    assert ended.said == "begun"
+    assert "took longer" in ended.how
+    assert time.monotonic() - began < 20
+
+
+def test_a_program_that_writes_without_end_fills_no_memory(tmp_path):
+    ended = program.run(["sh", "-c", "seq 100000 400000; seq 7 9"], tmp_path)
+    assert ended.said.startswith("100000\n100001\n")
+    assert ended.said.endswith("\n399999\n400000\n7\n8\n9")
+    assert len(ended.said) < 300
+
+
+def test_a_program_ended_by_a_signal_is_told(tmp_path):
+    assert program.run(["sh", "-c", "kill -9 $$"], tmp_path).how == "was ended by signal 9"
+
+
+def test_two_sources_of_one_file_are_refused(site):
+    site.write("a.less", "x")
+    site.write("a.sass", "x")
+    run = site.program(UPPER)
+    [problem] = site.refused(compiler(run), compiler(run, "*.sass"))
+    assert problem.message == (
+        "a.css is made of a.less and of a.sass; rename one or narrow `match`"
+    )
+    assert site.runs == 0
+
+
+def test_a_compiler_that_would_replace_its_source_is_refused(site):
+    site.write("a.js", "x")
+    [problem] = site.refused(compiler(site.program(UPPER), "*.js", ".js"))
+    assert problem.code == "compiler-conflict"
+
+
+def test_nothing_is_compiled_again_while_nothing_changes(site):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER + '; echo map >"$2.map"'))
+    first = site.compile(wanted, cached=True)
+    second = site.compile(wanted, cached=True)
+    assert site.runs == 1
+    assert second.files["a.css"].read_bytes() == first.files["a.css"].read_bytes()
+    assert second.files["a.css.map"].read_text() == "map\n"
+    assert second.files["a.css"].is_relative_to(site.folder / "scratch-2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda site: site.write("a.less", "y"),
+        lambda site: site.write("parts/colors.less", "y"),
+        lambda site: site.write("img/dot.svg", "y"),
+        lambda site: (site.folder / "package-lock.json").write_text("{}"),
+        lambda site: site.program(UPPER + " # another version"),
+    ],
+)
+def test_a_change_of_anything_it_may_read_compiles_again(site, change):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER))
+    site.compile(wanted, cached=True)
+    change(site)
+    site.compile(wanted, cached=True)
+    assert site.runs > 1
+
+
+def test_another_command_compiles_again(site):
+    site.write("a.less", "x")
+    run = site.program(UPPER)
+    site.compile(compiler(run), cached=True)
+    site.compile(compiler(f"{run} --more"), cached=True)
+    assert site.runs == 2
+
+
+def test_a_failure_is_not_remembered(site):
+    site.write("a.less", "x")
+    run = site.program('test -e "$LOG.ok" && cp "$1" "$2"')
+    site.refused(compiler(run), cached=True)
+    (site.folder / "log.ok").touch()
+    assert site.compile(compiler(run), cached=True).files["a.css"].read_text() == "x"
+
+
+def test_the_cache_holds_whole_entries_only(site):
+    site.write("a.less", "x")
+    site.compile(compiler(site.program(UPPER)), cached=True)
+    [entry] = site.cache.iterdir()
+    assert [file.name for file in entry.iterdir()] == ["a.css"]

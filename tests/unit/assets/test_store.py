@@ -1,0 +1,276 @@
+"""URLs of stores, what errors of a store say, tries, headers, and the commands."""
+
+import asyncio
+import json
+import re
+
+import pytest
+import typer
+from obstore.exceptions import GenericError, PermissionDeniedError
+from typer.testing import CliRunner
+
+from tests.support.built_folders import hashed, write_built
+from worker.assets import headers, store_commands
+from worker.assets.fault import Damaged, fault_of
+from worker.assets.manifest import Asset, Copy, Manifest
+from worker.assets.problem import AssetError
+from worker.assets.published import check_revision, is_hashed, objects_of
+from worker.assets.retrying import attempt
+from worker.assets.store import base_url_problem, open_store
+from worker.assets.store_url import read_place
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://key:{SECRET}@bucket/prefix",
+        f"s3://bucket/prefix?signature={SECRET}",
+        f"s3://bucket/prefix#{SECRET}",
+        "http://bucket/prefix",
+        "s3:///prefix",
+        "file://elsewhere/folder",
+        "bucket/prefix",
+        "s3://bucket:port/",
+    ],
+)
+def test_a_url_that_is_no_store_is_refused_without_repeating_a_secret(url):
+    with pytest.raises(AssetError) as refused:
+        read_place(url, {})
+    assert refused.value.problems[0].code == "bad-store-url"
+    assert SECRET not in f"{refused.value}{refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://cdn.example/static/", None),
+        ("/static/", None),
+        ("//cdn.example/static/", None),
+        ("https://cdn.example/?X-Amz-Signature=1", "query"),
+        ("https://cdn.example/?", "query"),
+        ("https://me:pw@cdn.example/", "password"),
+        ("https://cdn.example/#x", "fragment"),
+        ("https://[cdn/", "no URL"),
+    ],
+)
+def test_a_signing_base_url_is_refused(url, problem):
+    found = base_url_problem(url)
+    assert found is None if problem is None else problem in found
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9000", "http://localhost", "http://[::1]"])
+def test_an_endpoint_of_this_machine_needs_no_tls(endpoint):
+    place = read_place("s3://bucket/a", {"AWS_ENDPOINT_URL": endpoint})
+    assert place.config["endpoint"] == endpoint
+    assert place.options["client_options"]["allow_http"] is True
+
+
+def test_an_endpoint_elsewhere_needs_tls_unless_the_user_says_otherwise():
+    environment = {"AWS_ENDPOINT_URL": "http://192.0.2.1"}
+    with pytest.raises(AssetError) as refused:
+        read_place("s3://bucket/a", environment)
+    assert "AWS_ALLOW_HTTP" in refused.value.hint
+    assert read_place("s3://bucket/a", {**environment, "AWS_ALLOW_HTTP": "true"}).config
+
+
+def test_an_endpoint_with_a_password_is_refused_without_repeating_it():
+    with pytest.raises(AssetError) as refused:
+        read_place("s3://bucket/a", {"AWS_ENDPOINT_URL": f"https://me:{SECRET}@s3.example"})
+    assert SECRET not in str(refused.value)
+
+
+def test_tries_are_not_multiplied_by_those_of_the_library():
+    place = read_place("s3://bucket/a", {})
+    assert place.options["retry_config"]["max_retries"] == 0
+
+
+def test_a_folder_that_is_only_read_is_not_made(tmp_path):
+    with pytest.raises(AssetError):
+        open_store((tmp_path / "mistyped").as_uri(), make=False)
+    assert not (tmp_path / "mistyped").exists()
+
+
+def answered(status, code):
+    return (
+        f"Error performing PUT https://s3.example/b/k in 2ms - Server returned non-2xx status "
+        f"code: {status} Some Words: <Error><Code>{code}</Code><Message>Why.</Message></Error>"
+        '\n\nDebug source:\nGeneric { headers: "x" }'
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "problem", "passes"),
+    [
+        (GenericError(answered(503, "SlowDown")), "store-failed", True),
+        (GenericError(answered(500, "InternalError")), "store-failed", True),
+        (GenericError(answered(429, "TooManyRequests")), "store-failed", True),
+        (GenericError(answered(400, "BadDigest")), "store-failed", True),
+        (GenericError(answered(400, "RequestTimeout")), "store-failed", True),
+        (GenericError(answered(409, "OperationAborted")), "store-failed", True),
+        (GenericError(answered(400, "EntityTooLarge")), "store-failed", False),
+        (GenericError(answered(501, "NotImplemented")), "store-unconditional", False),
+        (GenericError(answered(301, "PermanentRedirect")), "store-region", False),
+        (PermissionDeniedError(answered(403, "AccessDenied")), "store-denied", False),
+        (PermissionDeniedError(answered(403, "ExpiredToken")), "store-credentials", False),
+        (FileNotFoundError(answered(404, "NoSuchBucket")), "store-missing", False),
+        (GenericError("Error - HTTP error: error sending request"), "store-unreachable", True),
+        (GenericError("Got invalid list response: ill-formed"), "store-not-s3", False),
+        (GenericError("Unable to copy: No space left (os error 28)"), "store-folder", False),
+        (GenericError("PUT http://169.254.169.254/ - HTTP error"), "store-credentials", False),
+        (Damaged("other bytes"), "store-failed", True),
+    ],
+)
+def test_what_a_store_answers_is_told_apart(error, problem, passes):
+    fault = fault_of(error)
+    assert (fault.problem, fault.is_passing) == (problem, passes)
+    assert fault.hint
+    assert "Debug" not in fault.said
+
+
+def test_an_object_that_is_not_there_is_an_answer():
+    assert fault_of(FileNotFoundError(answered(404, "NoSuchKey"))) is None
+
+
+async def test_a_call_is_tried_exactly_five_times():
+    calls = []
+
+    async def call():
+        calls.append(1)
+        raise GenericError(answered(503, "SlowDown"))
+
+    with pytest.raises(AssetError) as refused:
+        await attempt(call, deed="Putting s3://b/k", key="k", pause=0.0)
+    assert len(calls) == 5
+    assert str(refused.value) == ("Putting s3://b/k failed (tried 5 times): 503 SlowDown: Why.")
+
+
+async def test_the_pauses_between_tries_grow(monkeypatch):
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    async def call():
+        raise Damaged("always")
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(AssetError):
+        await attempt(call, deed="Putting", key="k", pause=1.0)
+    assert [low <= pause <= 3 * low for pause, low in zip(pauses, [0.5, 1, 2, 4], strict=True)]
+    assert len(set(pauses)) == 4
+
+
+@pytest.mark.parametrize("revision", ["8f2b6c93d1a4-3", "1.4.2", "v2_beta"])
+def test_revisions_are_commits_and_versions(revision):
+    check_revision(revision)
+
+
+@pytest.mark.parametrize("revision", ["", "..", ".hidden", "a/b", "a b", "gc.json", "x" * 121])
+def test_a_revision_that_is_no_name_is_refused(revision):
+    with pytest.raises(AssetError):
+        check_revision(revision)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [
+        ("css/site.0123456789ab.css", True),
+        ("LICENSE.0123456789ab", True),
+        ("a.tar.0123456789ab.gz", True),
+        ("css/site.0123456789ab.css.br", True),
+        ("css/site.css", False),
+        ("0123456789ab/site.css", False),
+        ("_releases/x.0123456789ab.json", False),
+    ],
+)
+def test_hashed_names_are_known_from_others(key, is_one):
+    assert is_hashed(key) is is_one
+
+
+@pytest.mark.parametrize("name", ["../x.0123456789ab.css", "/x.0123456789ab.css", "x.css", "a//b"])
+def test_a_manifest_that_leads_elsewhere_is_refused(name):
+    with pytest.raises(AssetError) as refused:
+        objects_of(Manifest({"x.css": Asset(name, 1, "0")}))
+    assert refused.value.problems[0].code == "bad-name"
+
+
+def test_copies_are_objects_of_their_own():
+    asset = Asset("x.0123456789ab.css", 9, "0", {"gzip": Copy(5, "1"), "br": Copy(4, "2")})
+    found = objects_of(Manifest({"x.css": asset}))
+    assert {key: stored.coding for key, stored in found.items()} == {
+        "x.0123456789ab.css": None,
+        "x.0123456789ab.css.gz": "gzip",
+        "x.0123456789ab.css.br": "br",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("a.CSS", "text/css; charset=utf-8"),
+        ("a.svg", "image/svg+xml"),
+        ("a.woff2", "font/woff2"),
+        ("a.wasm", "application/wasm"),
+        ("a.js.map", "application/json"),
+        ("a.webmanifest", "application/manifest+json"),
+        ("a.avif", "image/avif"),
+        ("LICENSE", "application/octet-stream"),
+    ],
+)
+def test_types_do_not_depend_on_the_machine(name, told):
+    assert headers.content_type(name) == told
+
+
+@pytest.fixture
+def run(tmp_path):
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    store_commands.register(app)
+    write_built(tmp_path / "dist", {"a.css": b"a{}", "b.js": b"1;"})
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_the_commands_publish_list_verify_and_collect(run, tmp_path):
+    store = (tmp_path / "store").as_uri()
+    published = run("publish", tmp_path / "dist", store, "--revision", "r1", "--json")
+    assert json.loads(published.stdout)["new"] == 2
+    again = run("publish", tmp_path / "dist", store, "--revision", "r1")
+    assert again.stdout == "release r1 is there already: 2 files, nothing was put\n"
+    listed = json.loads(run("releases", store, "--json").stdout)
+    assert [each["revision"] for each in listed["releases"]] == ["r1"]
+    assert run("verify", store, "--revision", "r1").stdout == "2 files of r1 are as published\n"
+    swept = run("collect-garbage", store, "--keep", "r1", "--grace", "0", "--dry-run")
+    assert swept.stdout == "would remove 0 releases (1 kept) and 0 files of 0.0 MB\n"
+
+
+def test_a_damaged_release_fails_the_command_and_names_the_file(run, tmp_path):
+    store = tmp_path / "store"
+    run("publish", tmp_path / "dist", store.as_uri(), "--revision", "r1")
+    name = hashed("a.css", b"a{}")
+    (store / name).write_bytes(b"b{}")
+    failed = run("verify", store.as_uri(), "--revision", "r1", "--json")
+    assert failed.exit_code == 1
+    assert json.loads(failed.stdout)["problems"][0]["file"] == name
+
+
+def test_files_can_be_asked_for_elsewhere_than_the_manifest(run, tmp_path):
+    store = (tmp_path / "store").as_uri()
+    run("publish", tmp_path / "dist", store, "--revision", "r1")
+    failed = run("verify", store, "--revision", "r1", "--base-url", "/static/", "--json")
+    assert json.loads(failed.stdout)["problems"][0]["code"] == "bad-base-url"
+
+
+def test_a_refusal_goes_to_standard_error_with_what_to_do(run, tmp_path):
+    refused = run("publish", tmp_path, (tmp_path / "store").as_uri(), "--revision", "r1")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "error:" in refused.stderr
+    assert "python -m worker.assets build" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["publish", "verify", "releases", "collect-garbage"])
+def test_every_command_has_help_with_examples(run, command):
+    told = run(command, "--help").stdout
+    assert re.search(rf"Examples:\n +python -m worker.assets {command}", told)

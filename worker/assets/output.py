@@ -1,0 +1,173 @@
+"""The folder that a build makes: put together beside its place, and moved there whole."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from worker.assets.manifest import OWN, BadManifest, read
+from worker.assets.problem import AssetError, Problem
+from worker.assets.tree import disk_name
+
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Staging:
+    """A folder beside the output, on its file system, locked as long as its maker lives."""
+
+    def __init__(self, folder: Path) -> None:
+        #: What becomes the output.
+        self.tree = folder / "tree"
+        #: For what compilers and bundles make.
+        self.scratch = folder / "scratch"
+        self.old = folder / "old"
+
+    def make_folders(self, folders: Iterable[str]) -> None:
+        """Those of the output, each after the one that it is in."""
+        for folder in ("", *sorted(folders)):
+            made = self.tree / disk_name(folder)
+            made.mkdir()
+            made.chmod(0o755)
+
+
+@contextmanager
+def staging(out: Path) -> Iterator[Staging]:
+    """Gone afterwards, whatever happens; so are those of builds that were killed.
+
+    Raises AssetError when the folder of `out` cannot be written.
+    """
+    prefix = f".{out.name}.building-"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(out.parent, prefix)
+        folder, lock = _locked(out.parent, prefix)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        made = Staging(folder)
+        made.scratch.mkdir()
+        yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def check_place(out: Path, sources: Sequence[Path]) -> None:
+    """Raises AssetError unless `out` is free, or an earlier build, and apart from the sources."""
+    for source in sources:
+        real, root = os.path.realpath(out), os.path.realpath(source)
+        if f"{real}/".startswith(f"{root}/") or f"{root}/".startswith(f"{real}/"):
+            message = f"{out} and the source {source} are one in the other; name another output"
+            raise AssetError([Problem("output-refused", message)])
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise _not_ours(out, "is no folder")
+    if out.exists() and any(out.iterdir()):
+        try:
+            read((out / OWN).read_bytes())
+        except FileNotFoundError:
+            raise _not_ours(out, f"is not empty and has no {OWN}") from None
+        except (OSError, BadManifest) as error:
+            raise _not_ours(out, f"has a {OWN} that cannot be read ({error})") from error
+
+
+def move_into_place(made: Staging, out: Path) -> None:
+    """The old build is set aside first; a reader sees the old one, none, or the new one whole.
+
+    The manifest is on the disk for sure before; a file that a power cut takes has another size
+    than the manifest says, so the next build replaces the folder.
+    """
+    try:
+        parent = os.open(out.parent, _OPEN_FOLDER)
+        try:
+            fcntl.flock(parent, fcntl.LOCK_EX)  # two builds take turns
+            _swap(made, out)
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def write_synced(file: Path, content: bytes) -> None:
+    with file.open("xb") as opened:
+        os.fchmod(opened.fileno(), 0o644)
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def holds(out: Path, made: Path, compared: Iterable[str]) -> bool:
+    """Whether both have the same files with the same sizes, and the `compared` the same bytes."""
+    return (
+        out.is_dir()
+        and _sizes(out) == _sizes(made)
+        and all(
+            (out / disk_name(path)).read_bytes() == (made / disk_name(path)).read_bytes()
+            for path in compared
+        )
+    )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    start = len(os.fspath(folder))
+    todo = [os.fspath(folder)]
+    while todo:
+        with os.scandir(todo.pop()) as listing:
+            for entry in listing:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder:
+                    todo.append(entry.path)
+                size = -1 if is_folder else entry.stat(follow_symlinks=False).st_size
+                sizes[entry.path[start:]] = size
+    return sizes
+
+
+def _swap(made: Staging, out: Path) -> None:
+    with suppress(FileNotFoundError):
+        out.rename(made.old)
+    try:
+        made.tree.rename(out)
+    except OSError:
+        with suppress(FileNotFoundError):
+            made.old.rename(out)
+        raise
+
+
+def _locked(parent: Path, prefix: str) -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = os.open(folder, _OPEN_FOLDER)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder, lock
+        os.close(lock)  # another build took it for abandoned, just before it was locked
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{_literally(prefix)}*"):
+        with suppress(OSError):
+            lock = os.open(folder, _OPEN_FOLDER | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
+
+
+def _literally(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _not_ours(out: Path, found: str) -> AssetError:
+    message = f"{out} {found}, so it is no earlier build and is left alone"
+    return AssetError([Problem("output-refused", message)], f"name another folder, or empty {out}")
+
+
+def _unwritable(out: Path, error: OSError) -> AssetError:
+    message = f"{out}: cannot be put in place: {error}"
+    hint = "the folder that it is in must be writable and on the same file system"
+    return AssetError([Problem("output-refused", message)], hint)

@@ -1,0 +1,122 @@
+"""The URLs of stores and of what they are served as: without secrets, and never signed."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from worker.assets.problem import AssetError, Problem
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_CLOUDS = ("s3", "gs", "az")
+_FORMS = "s3://bucket/prefix or file:///folder"
+_SIGNED = (
+    "has a query: a signed URL changes each time, and with it the hashes of files that name it"
+)
+#: No try takes longer, so five take no more than a few minutes.
+_LONGEST, _CONNECT = timedelta(seconds=60), timedelta(seconds=10)
+#: Tries are counted in one place, which is ours.
+_ONCE = {"max_retries": 0, "retry_timeout": _LONGEST}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A store's URL, understood."""
+
+    #: Without a final `/`.
+    url: str
+    folder: Path | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def base_url_problem(url: str) -> str | None:
+    """Why hashed files cannot be named below this URL; None when they can.
+
+    >>> base_url_problem("https://cdn.example/static/?X-Amz-Signature=1")
+    'has a query: a signed URL changes each time, and with it the hashes of files that name it'
+    """
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError
+    except ValueError as error:
+        return f"is no URL: {error}"
+    if parts.username is not None or parts.password is not None:
+        return "has a user name or a password, which everybody would read"
+    if parts.query or "?" in url:
+        return _SIGNED
+    if parts.fragment or "#" in url:
+        return "has a fragment, behind which no file can be named"
+    return None
+
+
+def read_place(url: str, environment: Mapping[str, str]) -> Place:
+    """Raises AssetError (bad-store-url) without repeating what may be a secret."""
+    if problem := base_url_problem(url):
+        raise _bad(f"The URL of the store {problem}")
+    parts = urlsplit(url)
+    clean = url.rstrip("/")
+    if parts.scheme == "file":
+        return _folder(parts.netloc, unquote(parts.path), clean)
+    if parts.scheme not in _CLOUDS:
+        raise _bad(f"{url} is no URL of a store")
+    if not parts.netloc:
+        raise _bad(f"{url} names no bucket")
+    options = {"retry_config": _ONCE, "client_options": _client()}
+    if parts.scheme != "s3":
+        return Place(clean, options=options)
+    return _s3(clean, options, environment)
+
+
+def _folder(host: str, path: str, url: str) -> Place:
+    if host not in {"", "localhost"} or not path.startswith("/"):
+        raise _bad(f"{url} is no folder of this machine")
+    return Place(url, Path(path))
+
+
+def _s3(url: str, options: dict[str, Any], environment: Mapping[str, str]) -> Place:
+    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), None)
+    config = {"checksum_algorithm": "SHA256"}
+    if endpoint is None:
+        return Place(url, config=config, options=options)
+    if problem := base_url_problem(endpoint):
+        raise _bad(f"AWS_ENDPOINT_URL {problem}")
+    asked = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
+    if endpoint.startswith("http://") and not (asked or _is_loopback(endpoint)):
+        message = f"AWS_ENDPOINT_URL is {endpoint}: without TLS others can read and change files"
+        raise AssetError(
+            [Problem("bad-store-url", message)],
+            "Use https://, or set AWS_ALLOW_HTTP=true in a network that you trust.",
+        )
+    client = {**options["client_options"], "allow_http": True}
+    config = {"region": "us-east-1"} | config if _no_region(environment) else config
+    return Place(
+        url,
+        config={**config, "endpoint": endpoint.rstrip("/")},
+        options={**options, "client_options": client},
+    )
+
+
+def _no_region(environment: Mapping[str, str]) -> bool:
+    return not any(environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+
+
+def _client() -> dict[str, Any]:
+    return {"timeout": _LONGEST, "connect_timeout": _CONNECT}
+
+
+def _is_loopback(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bad(message: str) -> AssetError:
+    return AssetError([Problem("bad-store-url", f"{message}.")], f"Give {_FORMS}.")

@@ -1,0 +1,136 @@
+"""Which files a folder of a host holds, from one question; see `give.sh` for its lines."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from worker.remote import calls, runner
+from worker.remote.conversation import Delivery, Interrupted, refuse
+from worker.remote.errors import FilesChanged
+from worker.remote.host import Fence, Listed, Listing
+from worker.remote.link import Link
+from worker.remote.runner import Answer
+
+#: Seconds for the host to read through all files.
+_READING = 600.0
+
+_REASONS = {
+    b"control": "its name has a control character",
+    b"special": "it is neither a file nor a folder",
+    b"closed": "the SSH user cannot look into this folder",
+    b"folder": "it is a link to a folder; put the folder itself there",
+    b"nowhere": "it is a link that leads nowhere",
+}
+_OUTSIDE = "it is a link that leads out of the release; put the file itself there"
+_UNKNOWN = "it is a link, and nobody can tell where it leads"
+_UNREADABLE = "it cannot be read"
+_NOT_UTF_8 = "its name is not UTF-8"
+
+
+async def list_files(link: Link, folder: str, *, within: str, fence: Fence | None) -> Listing:
+    """See `Host.list_files`."""
+    what = f"Listing {folder}"
+    lines = await calls.repeated(link, what, lambda: _ask(link, folder, within, fence))
+    return await asyncio.to_thread(_Reading().listing, lines)
+
+
+def there(link: Link, answer: Answer, folder: str) -> None:
+    """Raises what an answer other than the wanted one means."""
+    refuse(link.address, answer)
+    if answer.word == "GONE":
+        raise FilesChanged(
+            f"There is no folder {folder} below {link.address.base_dir} on host {link.address}.",
+            hint=f"Look at it on {link.address.host}: ls -la {link.address.base_dir}/{folder}",
+        )
+
+
+async def _ask(link: Link, folder: str, within: str, fence: Fence | None) -> bytes:
+    mark = runner.new_mark()
+    line = runner.command_line(link.address, "list")
+    stdin = runner.place(mark, folder, fence, WITHIN=within)
+    call = Delivery(link, line, stdin, mark=mark)
+    async with call as conversation:
+        answer, lines = await conversation.outcome(seconds=_READING)
+    there(link, answer, folder)
+    if not lines.endswith(_LAST):
+        raise Interrupted("the list of files ended in the middle")
+    return lines[: -len(_LAST)]
+
+
+#: The last line of the script's, so that half a list is known for one.
+_LAST = b"."
+
+
+@dataclass
+class _Reading:
+    sizes: dict[bytes, int] = field(default_factory=dict)
+    digests: dict[bytes, str] = field(default_factory=dict)
+    left_out: dict[bytes, str] = field(default_factory=dict)
+    _places: list[bytes] = field(default_factory=list)
+    #: The links of one group, and where they lead.
+    _links: list[bytes] = field(default_factory=list)
+    _targets: list[bytes] = field(default_factory=list)
+
+    def listing(self, lines: bytes) -> Listing:
+        for line in lines.split(b"\n"):
+            self._read(line)
+        self._end_group()
+        files = sorted(self._files(), key=lambda file: file.path)
+        said = [f"{_shown(name)}: {why}" for name, why in sorted(self.left_out.items())]
+        return Listing(tuple(files), tuple(said))
+
+    def _read(self, line: bytes) -> None:
+        rest = line[2:]
+        word, _, name = rest.partition(b" ")
+        match line[:2]:
+            case b"@ ":
+                if self._targets:
+                    self._end_group()
+                self._links.append(rest)
+            case b"> ":
+                self._targets.append(rest)
+            case b"^ ":
+                self._places.append(rest)
+            case b"! ":
+                # As a name with control characters is shown, another file may really be called.
+                mark = b"\0" if word == b"control" else b""
+                self.left_out[name + mark] = _REASONS[word]
+            case b"= ":
+                self.sizes[name] = int(word)
+            case _:
+                self._read_sum(line)
+
+    def _read_sum(self, line: bytes) -> None:
+        if line.startswith(b"\\"):  # how sha256sum writes a name with a backslash
+            self.digests[line[67:].replace(b"\\\\", b"\\")] = line[1:65].decode("ascii", "replace")
+        else:
+            self.digests[line[66:]] = line[:64].decode("ascii", "replace")
+
+    def _end_group(self) -> None:
+        """A target with a line break, or one that went meanwhile, makes the numbers differ."""
+        links, targets, self._links, self._targets = self._links, self._targets, [], []
+        if len(links) != len(targets):
+            self.left_out.update(dict.fromkeys(links, _UNKNOWN))
+            return
+        allowed = tuple(place.rstrip(b"/") + b"/" for place in self._places if place)
+        outside = (n for n, t in zip(links, targets, strict=True) if not t.startswith(allowed))
+        self.left_out.update(dict.fromkeys(outside, _OUTSIDE))
+
+    def _files(self) -> Iterator[Listed]:
+        for name, size in self.sizes.items():
+            if name in self.left_out:
+                continue
+            digest = self.digests.get(name)
+            try:
+                path = name.decode().removeprefix("./")
+            except UnicodeDecodeError:
+                self.left_out[name] = _NOT_UTF_8
+                continue
+            if digest is None:
+                self.left_out[name] = _UNREADABLE
+            elif ".." not in path.split("/") and not path.startswith("/"):
+                yield Listed(path, size, digest)
+
+
+def _shown(name: bytes) -> str:
+    return name.removeprefix(b"./").rstrip(b"\0").decode(errors="replace")
