@@ -29,8 +29,8 @@ from benchmarks.row import Better, Figure, Row
 from benchmarks.samples import median
 from tests.support import object_store, servers
 from tests.support.built_folders import write_built
-from worker.assets.publishing import publish
-from worker.assets.store import open_store
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.store import open_store
 
 FILES, BYTES = 1_229, 150_000_000
 #: The unit of the target: as many times as bare obstore takes.

@@ -15,7 +15,7 @@ class AssetReleaseStatus(StrEnum):
     PUBLISHED = "published"
     #: Every file of the manifest answered through HTTP with its bytes.
     VERIFIED = "verified"
-    #: Nothing was published; `errors` say which file and why.
+    #: The last try published nothing new; `errors` say which file and why.
     FAILED = "failed"
 
 

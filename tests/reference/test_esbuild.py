@@ -11,9 +11,9 @@ import pytest
 from app.domain import bundle_file
 from app.domain.recipe_static import Bundle, Bundles
 from tests.support import reference
-from worker.assets import bundling, compiling
-from worker.assets.build import build
-from worker.assets.options import Options
+from worker.assets.building.build import build
+from worker.assets.building.options import Options
+from worker.assets.bundles import bundling, compiling
 from worker.assets.problem import AssetError
 from worker.assets.tree import Tree, collect
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import reference
-from worker.assets.javascript import find
-from worker.assets.javascript_lexer import Lexer
-from worker.assets.reference import Form
+from worker.assets.readers.javascript import find
+from worker.assets.readers.javascript_lexer import Lexer
+from worker.assets.readers.reference import Form
 
 pytestmark = [pytest.mark.reference, pytest.mark.timeout(600)]
 

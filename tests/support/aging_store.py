@@ -7,7 +7,7 @@ from typing import Any
 
 from obstore.exceptions import AlreadyExistsError
 
-from worker.assets.store import Store
+from worker.assets.publishing.store import Store
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _TICK = timedelta(seconds=1)

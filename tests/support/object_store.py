@@ -14,7 +14,7 @@ from obstore.store import S3Store
 
 from tests.support import servers
 from tests.support.stack import free_port
-from worker.assets.store import Store, open_store
+from worker.assets.publishing.store import Store, open_store
 
 BUCKET = "releases"
 OWNER, READER = "owner", "reader"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.assets.build import build
-from worker.assets.options import Options
+from worker.assets.building.build import build
+from worker.assets.building.options import Options
 from worker.assets.problem import AssetError
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from worker.assets import build_command
+from worker.assets.cli import build_command
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -11,7 +11,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["build"]:
         # Without Typer, which takes longer to load than a small build takes.
         return build_command.run(arguments[1:])
-    from worker.assets.commands import app  # noqa: PLC0415  (as above)
+    from worker.assets.cli.commands import app  # noqa: PLC0415  (as above)
 
     app(list(arguments), prog_name="python -m worker.assets")
     return 0

@@ -11,7 +11,9 @@ from worker.steps.step import Failure
 #: Problems in the sentences of an error; the release itself keeps them all.
 _SHOWN = 5
 #: What a store may answer otherwise a little later.
-_PASSING = frozenset({"store-unreachable", "store-failed", "collecting-garbage"})
+_PASSING = frozenset(
+    {"store-unreachable", "store-failed", "store-changing", "intent-lost", "collecting-garbage"}
+)
 
 
 def refused(problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
@@ -43,7 +45,7 @@ def unverified(base_url: str, problems: Sequence[Problem]) -> Failed:
 def _failed(code: str, problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
     lines = [_sentence(problem) for problem in problems[:_SHOWN]]
     if (more := len(problems) - len(lines)) > 0:
-        lines.append(f"and {more:,} more; see `asset-releases` of the instance.")
+        lines.append(f"and {more:,} more: liftlock assets show INSTANCE RELEASE")
     return Failed(Failure(code, CODES[code].title, hint), "\n".join(lines))
 
 

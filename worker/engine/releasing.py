@@ -11,10 +11,10 @@ from typing import Any
 from app.domain.asset_release import AssetPlace, release_name
 from worker.assets.manifest import DJANGO
 from worker.assets.problem import AssetError, Problem
-from worker.assets.published import read_manifest
-from worker.assets.publishing import Published, publish
-from worker.assets.store import Store, open_store
-from worker.assets.verifying import verify
+from worker.assets.publishing.publish import Published, publish
+from worker.assets.publishing.published import read_manifest
+from worker.assets.publishing.store import Store, open_store
+from worker.assets.publishing.verifying import verify
 from worker.engine.asset_build import Build, Crashed, Refused
 from worker.engine.asset_cache import AssetCache
 from worker.engine.asset_failures import crashed, refused, unpublished, unverified

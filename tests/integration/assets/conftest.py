@@ -7,7 +7,7 @@ import pytest
 from tests.support.built_folders import write_built
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.object_store import BUCKET, unhurried
-from worker.assets.store import PART, open_store
+from worker.assets.publishing.store import PART, open_store
 
 FILES = {
     "css/site.css": b"body { color: red }\n",

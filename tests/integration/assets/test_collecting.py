@@ -7,12 +7,12 @@ import pytest
 
 from tests.integration.assets.conftest import FILES
 from tests.support.built_folders import hashed, write_built
-from worker.assets import headers, uploading
-from worker.assets.garbage import collect_garbage
-from worker.assets.inspecting import inspect
 from worker.assets.problem import AssetError
-from worker.assets.published import LOCK, list_revisions, read_manifest
-from worker.assets.publishing import publish
+from worker.assets.publishing import headers, uploading
+from worker.assets.publishing.garbage import collect_garbage
+from worker.assets.publishing.inspecting import inspect
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.published import LOCK, list_revisions, read_manifest
 
 OLD_CSS = hashed("css/site.css", FILES["css/site.css"])
 CHANGED = {**FILES, "css/site.css": b"other"}

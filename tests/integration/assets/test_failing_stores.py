@@ -10,9 +10,9 @@ from tests.support.faulty_proxy import Fault
 from tests.support.object_store import BUCKET, READER, unhurried
 from worker.assets.manifest import OWN
 from worker.assets.problem import AssetError
-from worker.assets.published import read_manifest
-from worker.assets.publishing import publish
-from worker.assets.store import open_store
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.published import read_manifest
+from worker.assets.publishing.store import open_store
 
 CSS = hashed("css/site.css", FILES["css/site.css"])
 OWN_KEY = f"_releases/v1/{OWN}"

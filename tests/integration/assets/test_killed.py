@@ -9,17 +9,17 @@ import pytest
 
 from tests.support.built_folders import hashed, write_built
 from tests.support.faulty_proxy import Fault
-from worker.assets import headers
-from worker.assets.inspecting import inspect
 from worker.assets.manifest import DJANGO, OWN
-from worker.assets.published import list_revisions, read_manifest
-from worker.assets.store import PART
+from worker.assets.publishing import headers
+from worker.assets.publishing.inspecting import inspect
+from worker.assets.publishing.published import list_revisions, read_manifest
+from worker.assets.publishing.store import PART
 
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from worker.assets.publishing import publish
-from worker.assets.store import open_store
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.store import open_store
 asyncio.run(publish(Path(sys.argv[1]), open_store(sys.argv[2]), "v1", at_once=4))
 """
 FILES = {f"js/{number}.js": b"//%d\n" % number * 500 for number in range(60)} | {

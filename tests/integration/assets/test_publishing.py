@@ -9,12 +9,12 @@ import pytest
 
 from tests.integration.assets.conftest import FILES
 from tests.support.built_folders import hashed, write_built
-from worker.assets import headers
 from worker.assets.manifest import DJANGO, OWN
 from worker.assets.problem import AssetError
-from worker.assets.published import list_revisions, read_manifest
-from worker.assets.publishing import publish
-from worker.assets.store import open_store
+from worker.assets.publishing import headers
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.published import list_revisions, read_manifest
+from worker.assets.publishing.store import open_store
 
 V1, V2 = f"_releases/v1/{OWN}", f"_releases/v2/{OWN}"
 

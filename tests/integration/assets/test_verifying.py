@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.built_folders import hashed, write_built
-from worker.assets import headers
-from worker.assets.inspecting import inspect
-from worker.assets.published import read_manifest
-from worker.assets.publishing import publish
-from worker.assets.store import PART
-from worker.assets.verifying import verify
+from worker.assets.publishing import headers
+from worker.assets.publishing.inspecting import inspect
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.published import read_manifest
+from worker.assets.publishing.store import PART
+from worker.assets.publishing.verifying import verify
 
 FILES = {"css/site.css": b"body { color: red }\n" * 90, "img/a b.png": b"\x89PNG", "x.js": b"1;\n"}
 CSS = hashed("css/site.css", FILES["css/site.css"])

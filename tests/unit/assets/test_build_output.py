@@ -9,9 +9,9 @@ import zstandard
 
 from app.domain.recipe_static import Bundles
 from tests.support.static_trees import build_tree, hashed, read_tree, refused, write_tree
-from worker.assets.build import build
+from worker.assets.building.build import build
+from worker.assets.building.options import Options
 from worker.assets.manifest import read
-from worker.assets.options import Options
 from worker.assets.problem import AssetError
 
 TEXT = "a{color:red}\n" * 500
@@ -225,7 +225,7 @@ def test_a_source_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     def fail(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("worker.assets.intake.digest_of", fail)
+    monkeypatch.setattr("worker.assets.building.intake.digest_of", fail)
     [problem] = refused(tmp_path, {"a.png": "x"}).problems
     assert problem.message == "a.png: Permission denied"
 
@@ -237,7 +237,7 @@ def test_a_text_that_changes_while_it_is_read_is_told(tmp_path, monkeypatch):
         (source / "a.css").write_text("x")
         return ()
 
-    monkeypatch.setattr("worker.assets.build.broken", change)
+    monkeypatch.setattr("worker.assets.building.build.broken", change)
     with pytest.raises(AssetError) as caught:
         build([source], tmp_path / "out", Options(jobs=1))
     assert [problem.code for problem in caught.value.problems] == ["changed-meanwhile"]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.static_trees import build_tree, hashed, read_tree, write_tree
-from worker.assets.graph import components
+from worker.assets.building.graph import components
 
 PATHS = [
     f"{folder}{name}"
@@ -108,7 +108,8 @@ def test_the_same_files_give_the_same_bytes(files):
 #: The real command; nothing is too small for it to be shared among processes.
 COMMAND = """
 import sys
-from worker.assets import __main__, build
+from worker.assets import __main__
+from worker.assets.building import build
 
 build._SMALL = 0
 sys.exit(__main__.main(["build", *sys.argv[1:]]))
@@ -158,8 +159,8 @@ def test_the_output_does_not_depend_on_the_process(tmp_path, difference):
 MEASURED = """
 import json, re, sys
 from pathlib import Path
-from worker.assets.build import build
-from worker.assets.options import Options
+from worker.assets.building.build import build
+from worker.assets.building.options import Options
 
 sources, out, codings = [Path(sys.argv[1])], Path(sys.argv[2]), tuple(sys.argv[3:])
 built = build(sources, out, Options(jobs=1, compress=codings))

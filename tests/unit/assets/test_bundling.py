@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.recipe_static import Bundle, Bundles
-from worker.assets import bundling, css_bundle, rebasing
-from worker.assets import css as css_reader
-from worker.assets.combining import Piece
+from worker.assets.bundles import bundling, css_bundle, rebasing
+from worker.assets.bundles.combining import Piece
 from worker.assets.problem import AssetError
+from worker.assets.readers import css as css_reader
 from worker.assets.tree import Tree, collect
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.recipe_static import Compiler
-from worker.assets import compiling, program
+from worker.assets.bundles import compiling, program
 from worker.assets.problem import AssetError
 from worker.assets.tree import Tree, collect
 

@@ -5,8 +5,8 @@ import posixpath
 
 import pytest
 
-from worker.assets import css
-from worker.assets.reference import Form
+from worker.assets.readers import css
+from worker.assets.readers.reference import Form
 from worker.assets.url import hashed_path, renamed, target_of
 
 #: A tree beside `css/x.css`, as in the pairs that were recorded from Django 6.1.3.

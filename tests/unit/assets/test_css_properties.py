@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.assets import css
-from worker.assets.reference import Form
+from worker.assets.readers import css
+from worker.assets.readers.reference import Form
 
 PIECES = (
     *("url(", "URL(", "src(", "image-set(", "-webkit-image-set(", "type(", "foo(", "(", ")"),

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.support.aging_store import AgingStore, Killed
 from tests.support.built_folders import write_built
-from worker.assets.garbage import collect_garbage
 from worker.assets.manifest import read
 from worker.assets.problem import AssetError
-from worker.assets.published import LOCK, django_key, objects_of, own_key
-from worker.assets.publishing import publish
+from worker.assets.publishing.garbage import collect_garbage
+from worker.assets.publishing.publish import publish
+from worker.assets.publishing.published import LOCK, django_key, objects_of, own_key
 
 REVISIONS = ("r1", "r2", "r3")
 #: What a release can be made of; they share files.

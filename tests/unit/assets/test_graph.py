@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.assets.graph import components
+from worker.assets.building.graph import components
 
 GRAPHS = st.integers(1, 8).flatmap(
     lambda size: st.dictionaries(

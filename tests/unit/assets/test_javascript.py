@@ -1,7 +1,7 @@
 import pytest
 
-from worker.assets.javascript import find
-from worker.assets.reference import Form
+from worker.assets.readers.javascript import find
+from worker.assets.readers.reference import Form
 
 
 def rewritten(text):

@@ -1,6 +1,6 @@
 import pytest
 
-from worker.assets.javascript import find
+from worker.assets.readers.javascript import find
 
 REAL = 'import("./real.js")'
 FALSE = 'import("./false.js")'

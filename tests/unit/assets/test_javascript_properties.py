@@ -3,7 +3,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.assets.javascript import find
+from worker.assets.readers.javascript import find
 
 PIECES = st.sampled_from(
     [

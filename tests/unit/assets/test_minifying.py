@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from worker.assets.minifying import CannotMinify, minified
+from worker.assets.bundles.minifying import CannotMinify, minified
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.assets.parallel import Workers, batches
+from worker.assets.building.parallel import Workers, batches
 from worker.assets.problem import AssetError
 
 COSTS = st.dictionaries(st.text(max_size=3), st.integers(0, 1_000), max_size=300)

@@ -1,7 +1,7 @@
 import pytest
 
-from worker.assets import progress
-from worker.assets.progress import Progress
+from worker.assets.building import progress
+from worker.assets.building.progress import Progress
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from obstore.exceptions import GenericError, PermissionDeniedError
 from typer.testing import CliRunner
 
 from tests.support.built_folders import hashed, write_built
-from worker.assets import headers, store_commands
-from worker.assets.fault import Damaged, fault_of
+from worker.assets.cli import store_commands
 from worker.assets.manifest import Asset, Copy, Manifest
 from worker.assets.problem import AssetError
-from worker.assets.published import check_revision, is_hashed, objects_of
-from worker.assets.retrying import attempt
-from worker.assets.store import base_url_problem, open_store
+from worker.assets.publishing import headers
+from worker.assets.publishing.fault import Damaged, fault_of
+from worker.assets.publishing.published import check_revision, is_hashed, objects_of
+from worker.assets.publishing.retrying import attempt
+from worker.assets.publishing.store import base_url_problem, open_store
 from worker.assets.store_url import read_place
 
 SECRET = "s3cr3t"

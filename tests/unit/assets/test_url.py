@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.assets.reference import Form
+from worker.assets.readers.reference import Form
 from worker.assets.url import Target, hashed_path, nearest, renamed, target_of
 
 

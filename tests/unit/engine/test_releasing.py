@@ -15,7 +15,7 @@ from tests.support.diary import Diary, done, plan, run, step
 from tests.support.fake_host import FakeHost
 from worker.assets.manifest import Asset, Manifest
 from worker.assets.problem import AssetError, Problem
-from worker.assets.publishing import Published
+from worker.assets.publishing.publish import Published
 from worker.engine import Past, releasing
 from worker.engine.asset_build import Build, Crashed, Refused
 from worker.engine.asset_cache import AssetCache

@@ -1,0 +1,1 @@
+"""A build: from folders of files to one folder with hashed names, manifests and copies."""

@@ -1,0 +1,189 @@
+"""A build: the tree of static files, with hashes in the names, in one folder."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from worker.assets.building.compressing import Wanted, compress, pays
+from worker.assets.building.intake import Batch, Setup, Taken, take_in
+from worker.assets.building.naming import clashes, name_all
+from worker.assets.building.options import Options
+from worker.assets.building.output import (
+    Staging,
+    check_place,
+    holds,
+    move_into_place,
+    staging,
+    write_synced,
+)
+from worker.assets.building.parallel import Workers, batches
+from worker.assets.building.progress import Progress
+from worker.assets.building.report import Built
+from worker.assets.building.resolving import LENIENT, broken, is_fatal
+from worker.assets.building.scanning import is_text
+from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
+from worker.assets.problem import AssetError, Problem
+from worker.assets.tree import Tree, check_names, collect, parents_of
+
+#: What a byte costs: to copy it, to scan it, to compress it; and what any file costs.
+_COPIED, _SCANNED, _COMPRESSED, _FILE = 1, 8, 50, 50_000
+#: Below this, about 0.2 seconds, more processes do not pay.
+_SMALL = 80_000_000
+
+Task = TypeVar("Task")
+Done = TypeVar("Done")
+
+
+def build(
+    sources: Sequence[Path],
+    out: Path,
+    options: Options,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Built:
+    """Make the folder `out` of the files in `sources`; the same bytes from the same files.
+
+    Original files keep no times: all are those of the build. `tell` gets a line now and then.
+    Raises AssetError with every problem; `out` then is as it was.
+    """
+    started = time.monotonic()
+    options.check()
+    check_place(out, sources)
+    collected = collect(sources, options.ignore)
+    with staging(out) as made, Workers(options.jobs) as workers:
+        work = _Build(options, made, workers, Progress(tell))
+        work.judge(collected.conflicts)
+        compared = work.run(work.with_made_files(collected.tree))
+        unchanged = holds(out, made.tree, compared)
+        if not unchanged:
+            move_into_place(made, out)
+    warnings = tuple(sorted(work.warnings, key=_place))
+    seconds = time.monotonic() - started
+    return Built(out, work.manifest, warnings, unchanged, seconds)
+
+
+class _Build:
+    def __init__(
+        self, options: Options, made: Staging, workers: Workers, progress: Progress
+    ) -> None:
+        self._options, self._made, self._progress = options, made, progress
+        self._workers = workers
+        self.warnings: list[Problem] = []
+        self.manifest = Manifest({})
+
+    def judge(self, problems: Iterable[Problem]) -> None:
+        """Raises AssetError when one of them stops the build; the others are warnings."""
+        found = list(problems)
+        fatal = [item for item in found if is_fatal(item, lenient=self._options.lenient)]
+        if fatal:
+            raise AssetError(sorted(fatal, key=_place), _hint(fatal))
+        self.warnings += found
+
+    def with_made_files(self, tree: Tree) -> Tree:
+        """What compilers and bundles make comes into the tree, in place of what is there."""
+        options, scratch = self._options, self._made.scratch
+        if not options.bundles:
+            return tree
+        from worker.assets.bundles.bundling import bundle  # noqa: PLC0415  (loads a minifier, in Go)
+        from worker.assets.bundles.compiling import compile_all  # noqa: PLC0415  (loads pydantic)
+
+        wanted = options.bundles
+        compiled = compile_all(tree, wanted.compilers, scratch=scratch, cache=options.cache)
+        complete = bundle(compiled, wanted, only=options.only, scratch=scratch)
+        check_names(complete.files.keys() - tree.files.keys())
+        return complete
+
+    def run(self, tree: Tree) -> list[str]:
+        """Fills the folder; returns the files that another build can have with other bytes.
+
+        Those are originals of rewritten files: everything else has its digest in the manifest.
+        """
+        self._made.make_folders({folder for path in tree.files for folder in parents_of(path)})
+        taken = self._taken(tree)
+        self.judge(
+            [
+                *(problem for item in taken.values() for problem in item.scan.problems),
+                *broken(taken.values(), tree.files),
+            ]
+        )
+        assets = name_all(tree, taken, self._made.tree)
+        self.judge(clashes(assets, taken))
+        self.manifest = Manifest(self._compressed(assets))
+        write_synced(self._made.tree / DJANGO, self.manifest.as_django())
+        write_synced(self._made.tree / OWN, self.manifest.as_json())
+        rewritten = [path for path, item in taken.items() if item.scan.links]
+        return [] if self._options.hashed_only else rewritten
+
+    def _taken(self, tree: Tree) -> dict[str, Taken]:
+        setup = Setup(
+            str(self._made.tree),
+            originals=not self._options.hashed_only,
+            js_modules=self._options.js_modules,
+            base_url=self._options.base_url,
+        )
+        costs = {path: _cost(path, file) for path, file in tree.files.items()}
+        work = [
+            Batch(setup, [(path, str(tree.files[path])) for path in part])
+            for part in batches(costs, self._options.jobs)
+        ]
+        found = self._each(take_in, work, costs, what="read")
+        taken = {item.path: item for item in found}
+        return {path: taken[path] for path in tree.files}
+
+    def _compressed(self, assets: dict[str, Asset]) -> dict[str, Asset]:
+        wanted = self._options.compress
+        if not wanted:
+            return assets
+        sizes = {it.name: it.size for it in assets.values() if pays(it.name, it.size)}
+        costs = {name: size * _COMPRESSED for name, size in sizes.items()}
+        out = str(self._made.tree)
+        work = [
+            Wanted(out, [(name, sizes[name]) for name in part], wanted)
+            for part in batches(costs, self._options.jobs)
+        ]
+        copies = dict(self._each(compress, work, costs, what="compressed"))
+        return {
+            path: replace(asset, copies=copies.get(asset.name, {}))
+            for path, asset in assets.items()
+        }
+
+    def _each(
+        self,
+        run: Callable[[Task], list[Done | Problem]],
+        work: list[Task],
+        costs: Mapping[str, int],
+        *,
+        what: str,
+    ) -> list[Done]:
+        is_small = sum(costs.values()) < _SMALL
+        done: list[Done] = []
+        problems: list[Problem] = []
+        for results in self._workers.each(run, work, is_small=is_small):
+            for result in results:
+                if isinstance(result, Problem):
+                    problems.append(result)
+                else:
+                    done.append(result)
+            self._progress.count(what, len(done), len(costs))
+        self.judge(problems)
+        return done
+
+
+def _cost(path: str, file: Path) -> int:
+    try:
+        size = file.stat().st_size
+    except OSError:
+        return _FILE  # told when it is read
+    return _FILE + size * (_SCANNED if is_text(path) else _COPIED)
+
+
+def _place(problem: Problem) -> tuple[str, int, str, str]:
+    return problem.file or "", problem.line or 0, problem.code, problem.message
+
+
+def _hint(problems: Sequence[Problem]) -> str:
+    if {problem.code for problem in problems} <= LENIENT:
+        return "correct the files, leave them out with --ignore, or build with --lenient"
+    return ""

@@ -1,0 +1,90 @@
+"""Files with references get their hashed copies, those that they refer to first."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from worker.assets.building.graph import components
+from worker.assets.building.hashing import Digest, digest_of
+from worker.assets.building.intake import Taken, put, unreadable
+from worker.assets.building.resolving import dependencies
+from worker.assets.building.rewriting import cycle_hash, rewritten
+from worker.assets.manifest import Asset
+from worker.assets.problem import AssetError, Problem
+from worker.assets.tree import Tree
+from worker.assets.url import hashed_path
+
+
+def name_all(tree: Tree, taken: Mapping[str, Taken], out: Path) -> dict[str, Asset]:
+    """The assets of the whole tree, by path; raises AssetError when a file changed meanwhile."""
+    assets = {
+        path: _asset(hashed_path(path, item.digest.short), item.digest)
+        for path, item in taken.items()
+        if not item.scan.links
+    }
+    namer = _Namer(tree, taken, out, assets)
+    refers_to = dependencies(taken.values(), tree.files)
+    for group in components(refers_to):
+        is_cycle = len(group) > 1 or group[0] in refers_to[group[0]]
+        namer.name(group, namer.common_hash(group) if is_cycle else None)
+    return assets
+
+
+def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator[Problem]:
+    """Names with hashes that other files have already, with other bytes."""
+    names: dict[str, str] = {}
+    for path, asset in assets.items():
+        other = names.setdefault(asset.name, path)
+        is_other = assets[other].sha256 != asset.sha256
+        if asset.name in taken:
+            other, is_other = asset.name, taken[asset.name].digest.sha256 != asset.sha256
+        if is_other:
+            message = (
+                f"{path}: its hashed name is {asset.name}, and {other} takes that name with "
+                f"other bytes; leave one of them out with --ignore"
+            )
+            yield Problem("name-clash", message, file=path)
+
+
+class _Namer:
+    def __init__(
+        self, tree: Tree, taken: Mapping[str, Taken], out: Path, assets: dict[str, Asset]
+    ) -> None:
+        self._tree, self._taken, self._out, self._assets = tree, taken, str(out), assets
+
+    def name(self, group: tuple[str, ...], common: str | None) -> None:
+        """Each by its own bytes, or those of a cycle by the hash that they have in common."""
+        inside = {path: hashed_path(path, common) for path in group} if common else {}
+        for path in group:
+            content = self._rewritten(path, inside).encode()
+            digest = digest_of(content)
+            name = inside.get(path) or hashed_path(path, digest.short)
+            put(self._out, name, content)
+            self._assets[path] = _asset(name, digest)
+
+    def common_hash(self, group: tuple[str, ...]) -> str:
+        plain = {path: path for path in group}
+        return cycle_hash((path, self._rewritten(path, plain)) for path in group)
+
+    def _rewritten(self, path: str, inside: Mapping[str, str]) -> str:
+        def hashed(target: str) -> str | None:
+            if target in inside:
+                return inside[target]
+            known = self._assets.get(target)
+            return known.name if known else None
+
+        return rewritten(self._text(path), self._taken[path].scan.links, hashed)
+
+    def _text(self, path: str) -> str:
+        """Read again rather than kept: the texts of a big tree would fill the memory."""
+        try:
+            content = self._tree.files[path].read_bytes()
+        except OSError as error:
+            raise AssetError([unreadable(path, error)]) from error
+        if digest_of(content) != self._taken[path].digest:
+            message = f"{path}: changed while it was read; build again when nobody writes to it"
+            raise AssetError([Problem("changed-meanwhile", message, file=path)])
+        return content.decode()
+
+
+def _asset(name: str, digest: Digest) -> Asset:
+    return Asset(name, digest.size, digest.sha256)

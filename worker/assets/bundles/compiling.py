@@ -1,0 +1,141 @@
+"""Compilers: a program makes one file of another, as CSS of LESS or JavaScript of TypeScript."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from posixpath import basename, dirname, join, splitext
+
+from app.domain.recipe_static import Compiler
+from worker.assets.bundles import compiled_map, program
+from worker.assets.bundles.compiler_cache import Keys, keep, take
+from worker.assets.problem import AssetError, Problem
+from worker.assets.tree import Tree, disk_name
+
+_FOLDER = "compiled"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One file to compile; `folder` is its own, so that what is made has its right name there."""
+
+    path: str
+    source: Path
+    output: str
+    compiler: Compiler
+    folder: Path
+
+    @property
+    def made(self) -> Path:
+        return self.folder / disk_name(basename(self.output))
+
+
+def compile_all(
+    tree: Tree, compilers: Sequence[Compiler], *, scratch: Path, cache: Path | None
+) -> Tree:
+    """The tree with what the compilers make of its files; the sources stay in it.
+
+    Each command runs in the folder of its source. What it writes beside `{out}`, as a source map,
+    comes along. Raises AssetError: compiler-missing, compiler-conflict, compiler-failed or
+    compiler-silent, one problem for each file.
+    """
+    works = tuple(_works(tree, compilers, scratch / _FOLDER))
+    if not works:
+        return tree
+    _refuse([*_missing(works), *_conflicts([(work.output, work.path) for work in works])])
+    keys = Keys(tree) if cache else None
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        problems = list(pool.map(lambda work: _compile(work, keys, cache), works))
+    _refuse([problem for problem in problems if problem])
+    made = [(path, file, work.path) for work in works for path, file in _results(work)]
+    _refuse(list(_conflicts([(path, by) for path, _, by in made])))
+    files = {**tree.files, **{path: file for path, file, _ in made}}
+    return Tree(dict(sorted(files.items())))
+
+
+def _works(tree: Tree, compilers: Sequence[Compiler], folder: Path) -> Iterator[_Work]:
+    number = 0
+    for compiler in compilers:
+        for path, source in tree.files.items():
+            if fnmatchcase(path, compiler.match) or fnmatchcase(basename(path), compiler.match):
+                output = splitext(path)[0] + compiler.extension
+                yield _Work(path, source, output, compiler, folder / str(number))
+                number += 1
+
+
+def _missing(works: Sequence[_Work]) -> Iterator[Problem]:
+    for run in dict.fromkeys(work.compiler.run for work in works):
+        name = shlex.split(run)[0]
+        if not shutil.which(name):
+            work = next(work for work in works if work.compiler.run == run)
+            yield Problem(
+                "compiler-missing",
+                f"{work.path}: there is no program `{name}` to compile it. PATH is"
+                f" {os.environ.get('PATH', '')}. Install the program, or write its path in `run`;"
+                " a relative path counts from the folder where the build is started.",
+                work.path,
+            )
+
+
+def _conflicts(made: Sequence[tuple[str, str]]) -> Iterator[Problem]:
+    makers: dict[str, str] = {}
+    for output, path in made:
+        other = makers.setdefault(output, path)
+        if output == path:
+            message = f"{path}: its compiler would replace it; choose another `extension`"
+            yield Problem("compiler-conflict", message, path)
+        elif other != path:
+            message = f"{output} is made of {other} and of {path}; rename one or narrow `match`"
+            yield Problem("compiler-conflict", message, path)
+
+
+def _compile(work: _Work, keys: Keys | None, cache: Path | None) -> Problem | None:
+    work.folder.mkdir(parents=True)
+    words = shlex.split(work.compiler.run)
+    words[0] = os.path.abspath(shutil.which(words[0]) or words[0])  # noqa: PTH100 - links stay
+    entry = cache / keys.key(work.compiler, work.path, words) if cache and keys else None
+    if entry and take(entry, work.folder):
+        return None
+    words = [
+        word.replace("{in}", str(work.source.absolute())).replace(
+            "{out}", str(work.made.absolute())
+        )
+        for word in words
+    ]
+    problem = _run(work, words)
+    compiled_map.rebase(work.folder, work.source)
+    if entry and not problem:
+        keep(work.folder, entry)
+    return problem
+
+
+def _run(work: _Work, words: Sequence[str]) -> Problem | None:
+    ended = program.run(words, work.source.parent)
+    told = f"`{shlex.join(words)}`, run in {work.source.parent}"
+    said = f"It said:\n{ended.said}" if ended.said else "It said nothing."
+    if ended.exit_code != 0:
+        why = f"{told}, {ended.how}. {said}"
+        return Problem("compiler-failed", f"{work.path}: {why}", work.path)
+    if not work.made.is_file() or work.made.stat().st_size == 0:
+        found = "an empty file" if work.made.is_file() else "no file"
+        why = f"{told}, ended with exit code 0 and left {found} for {work.output}. {said}"
+        return Problem("compiler-silent", f"{work.path}: {why}", work.path)
+    return None
+
+
+def _results(work: _Work) -> Iterator[tuple[str, Path]]:
+    """What lies in its folder now, by the path that it has in the tree."""
+    folder = dirname(work.output)
+    for file in sorted(work.folder.rglob("*")):
+        if file.is_file():
+            name = os.fsencode(file.relative_to(work.folder)).decode(errors="replace")
+            yield join(folder, name), file
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise AssetError(problems, "Nothing was built. Correct the compilers or these files.")

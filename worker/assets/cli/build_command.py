@@ -1,0 +1,158 @@
+"""`build`: its options, and what it tells people and programs."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from app.domain.asset_release import IGNORED
+from worker.assets.building.build import build
+from worker.assets.building.compressing import ENDINGS
+from worker.assets.building.options import BASE_URL, Options, usable_cpus
+from worker.assets.building.report import Built
+from worker.assets.problem import AssetError, Problem
+
+if TYPE_CHECKING:
+    from app.domain.recipe_static import Bundles
+
+DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
+SUMMARY = "Collect static files, give them names with hashes, and rewrite references."
+_EXAMPLES = f"""\
+examples:
+  python -m worker.assets build static dist
+  python -m worker.assets build site/static vendor dist --lenient --compress gzip,br
+  python -m worker.assets build static dist --bundles bundles.yaml --json
+
+A file in several SRC comes from the first. OUT is made whole beside its place and moved there;
+an earlier build in it is replaced, anything else is left alone. Left out by default: {
+    " ".join(IGNORED)
+}
+
+exit codes: 0 done, 1 refused (every problem is told, OUT is as it was), 2 wrong command line
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        built = build(asked.sources, asked.out, _options(asked), tell=_note)
+    except AssetError as error:
+        _refuse(error, as_json=asked.json)
+        return REFUSED
+    except KeyboardInterrupt:
+        _note("interrupted; nothing was changed")
+        return INTERRUPTED
+    _report(built, as_json=asked.json)
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.assets build",
+        description=SUMMARY,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("sources", metavar="SRC", nargs="+", type=Path, help="folders with static files")
+    add("out", metavar="OUT", type=Path, help="the folder to make")
+    add("--lenient", action="store_true", help="a reference to a missing file is a warning")
+    add(
+        "--js-modules",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="follow import, export-from, new URL() and workers, not only source maps",
+    )
+    add("--base-url", default=BASE_URL, metavar="URL", help=f"of the files; {BASE_URL} by default")
+    add("--bundles", type=Path, metavar="FILE", help="bundles and compilers, in YAML or JSON")
+    add("--only", action="append", default=[], metavar="NAME", help="make this bundle alone")
+    add("--ignore", action="append", default=[], metavar="GLOB", help="leave out, repeatable")
+    add("--no-default-ignore", action="store_true", help=f"take {' '.join(IGNORED)} too")
+    add("--hashed-only", action="store_true", help="no files under their plain names")
+    add("--compress", default="", metavar="CODINGS", help=f"copies: {','.join(ENDINGS)}")
+    add("--jobs", type=_at_least_one, default=usable_cpus(), metavar="N", help="processes")
+    add("--cache", type=Path, metavar="DIR", help="keeps what compilers made")
+    add("--json", action="store_true", help="one JSON object on standard output")
+    return parser
+
+
+def _options(asked: argparse.Namespace) -> Options:
+    if asked.only and not asked.bundles:
+        _exit_usage("--only names bundles, so it needs --bundles FILE")
+    return Options(
+        lenient=asked.lenient,
+        js_modules=asked.js_modules,
+        base_url=asked.base_url,
+        bundles=_bundles(asked.bundles) if asked.bundles else None,
+        only=tuple(asked.only),
+        ignore=(*(() if asked.no_default_ignore else IGNORED), *asked.ignore),
+        hashed_only=asked.hashed_only,
+        compress=tuple(word for word in asked.compress.split(",") if word),
+        jobs=asked.jobs,
+        cache=asked.cache,
+    )
+
+
+def _bundles(file: Path) -> "Bundles":
+    from app.domain.bundle_file import parse  # noqa: PLC0415  (loads pydantic)
+    from app.domain.recipe_source import InvalidRecipe  # noqa: PLC0415  (as above)
+
+    try:
+        return parse(file.read_text(encoding="utf-8"))
+    except InvalidRecipe as error:
+        problems = [Problem("bad-bundles", f"{file}: {item}") for item in error.errors]
+        raise AssetError(problems) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssetError([Problem("bad-bundles", f"{file}: cannot be read: {error}")]) from error
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _report(built: Built, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"ok": True, **built.as_json()})
+        return
+    _tell_problems("warning", built.warnings)
+    state = "unchanged" if built.unchanged else "built"
+    copies = f", {built.copies} compressed copies" if built.copies else ""
+    print(  # noqa: T201 - the command's answer
+        f"{built.directory}: {state}, {built.files} files of {built.bytes / 1e6:.1f} MB{copies}, "
+        f"{len(built.warnings)} warnings, hash {built.manifest.hash}, {built.seconds:.1f} s"
+    )
+
+
+def _refuse(error: AssetError, *, as_json: bool) -> None:
+    if as_json:
+        problems = [problem.as_json() for problem in error.problems]
+        _print_json({"ok": False, "problems": problems, "hint": error.hint})
+        return
+    _tell_problems("error", error.problems)
+    if error.hint:
+        _note(error.hint)
+
+
+def _tell_problems(kind: str, problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        _note(f"{kind}: {problem.message}")
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress and problems
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document))  # noqa: T201 - the command's answer
+
+
+def _exit_usage(message: str) -> NoReturn:
+    _note(f"error: {message}")
+    raise SystemExit(USAGE)

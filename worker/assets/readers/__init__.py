@@ -1,0 +1,1 @@
+"""Readers of CSS and JavaScript: where a text names other files, and nothing else."""
