@@ -110,7 +110,7 @@ def answered(status, code):
         (GenericError(answered(400, "BadDigest")), "store-failed", True),
         (GenericError(answered(400, "RequestTimeout")), "store-failed", True),
         (GenericError(answered(409, "OperationAborted")), "store-failed", True),
-        (GenericError(answered(400, "EntityTooLarge")), "store-failed", False),
+        (GenericError(answered(400, "EntityTooLarge")), "store-refused", False),
         (GenericError(answered(501, "NotImplemented")), "store-unconditional", False),
         (GenericError(answered(301, "PermanentRedirect")), "store-region", False),
         (PermissionDeniedError(answered(403, "AccessDenied")), "store-denied", False),

@@ -105,7 +105,7 @@ class Fault:
             return "store-denied"
         if self.status in _MOVED or self.code == "AuthorizationHeaderMalformed":
             return "store-region"
-        if self._is_server_error:
+        if self._is_server_error or self.status == _TOO_MANY or self.code in _PASSING:
             return "store-failed"
         return "store-refused" if self.code else "store-not-s3"
 
