@@ -28,7 +28,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LIFTLOCK = (sys.executable, "-m", "app.cli.main")
 ADDRESS, PORT = "127.0.0.1", 8700
 INSTANCE, REVISION, NEXT_REVISION, HOST = "guestbook", "v1", "v2", "demo-1"
-SETTINGS = ("DJANGO_SETTINGS_MODULE=guestbook.settings", "CHECK_PATH=/healthz")
+SETTINGS = (
+    "DJANGO_SETTINGS_MODULE=guestbook.settings",
+    "CHECK_PATH=/healthz",
+    "ASSET_RELEASES=true",
+)
 UP = "Liftlock is up."
 #: Seconds until the stack must be up; the first start makes a database cluster.
 PATIENCE = 180.0
@@ -122,6 +126,7 @@ def show(url: str, folder: Folder) -> None:
         settings = [word for pair in SETTINGS for word in ("--set", pair)]
         client.run("instances", "create", INSTANCE, "--recipe", "django", *where, *settings)
     client.run("provision", INSTANCE, "--revision", REVISION, "--host", HOST, "--wait")
+    client.run("assets", "list", INSTANCE)
     site = site_of(client)
     status, title = page_of(site)
     say(f"\nGET {site}/  {status}  {title}\n")
