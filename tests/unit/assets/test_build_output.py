@@ -222,7 +222,7 @@ def test_bundles_are_made_and_get_hashes(tmp_path):
 
 
 def test_a_source_that_cannot_be_read_is_told(tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **_how):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("worker.assets.building.intake.digest_of", fail)

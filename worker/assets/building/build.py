@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from worker.assets.building.compressing import Wanted, compress, pays
-from worker.assets.building.intake import Batch, Setup, Taken, take_in
+from worker.assets.building.intake import Batch, Setup, Taken, put, take_in
 from worker.assets.building.naming import clashes, name_all
 from worker.assets.building.options import Options
 from worker.assets.building.output import (
     Staging,
     check_place,
-    holds,
     move_into_place,
     staging,
-    write_synced,
 )
 from worker.assets.building.parallel import Workers, batches
 from worker.assets.building.progress import Progress
 from worker.assets.building.report import Built
 from worker.assets.building.resolving import LENIENT, broken, is_fatal
 from worker.assets.building.scanning import is_text
+from worker.assets.building.unchanged import agrees, are_same, earlier, has_all
 from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import Tree, check_names, collect, parents_of
@@ -53,25 +52,42 @@ def build(
     check_place(out, sources)
     collected = collect(sources, options.ignore)
     with staging(out) as made, Workers(options.jobs) as workers:
-        work = _Build(options, made, workers, Progress(tell))
+        tree = _with_made_files(collected.tree, options, made.scratch)
+        work = _Build(tree, options, workers, Progress(tell))
         work.judge(collected.conflicts)
-        compared = work.run(work.with_made_files(collected.tree))
-        unchanged = holds(out, made.tree, compared)
-        if not unchanged:
+        manifest = work.unchanged(out)
+        if unchanged := manifest is not None:
+            found = manifest
+        else:
+            work = _Build(tree, options, workers, Progress(tell))
+            work.judge(collected.conflicts)
+            found = work.run(made)
             move_into_place(made, out)
     warnings = tuple(sorted(work.warnings, key=_place))
-    seconds = time.monotonic() - started
-    return Built(out, work.manifest, warnings, unchanged, seconds)
+    return Built(out, found, warnings, unchanged, time.monotonic() - started)
+
+
+def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
+    """What compilers and bundles make comes into the tree, in place of what is there."""
+    if not options.bundles:
+        return tree
+    from worker.assets.bundles.bundling import bundle  # noqa: PLC0415  (loads pydantic)
+    from worker.assets.bundles.compiling import compile_all  # noqa: PLC0415  (as above)
+
+    wanted = options.bundles
+    compiled = compile_all(tree, wanted.compilers, scratch=scratch, cache=options.cache)
+    complete = bundle(compiled, wanted, only=options.only, scratch=scratch)
+    check_names(complete.files.keys() - tree.files.keys())
+    return complete
 
 
 class _Build:
-    def __init__(
-        self, options: Options, made: Staging, workers: Workers, progress: Progress
-    ) -> None:
-        self._options, self._made, self._progress = options, made, progress
-        self._workers = workers
+    """One reading of the tree."""
+
+    def __init__(self, tree: Tree, options: Options, workers: Workers, progress: Progress) -> None:
+        self._tree, self._options = tree, options
+        self._workers, self._progress = workers, progress
         self.warnings: list[Problem] = []
-        self.manifest = Manifest({})
 
     def judge(self, problems: Iterable[Problem]) -> None:
         """Raises AssetError when one of them stops the build; the others are warnings."""
@@ -81,44 +97,48 @@ class _Build:
             raise AssetError(sorted(fatal, key=_place), _hint(fatal))
         self.warnings += found
 
-    def with_made_files(self, tree: Tree) -> Tree:
-        """What compilers and bundles make comes into the tree, in place of what is there."""
-        options, scratch = self._options, self._made.scratch
-        if not options.bundles:
-            return tree
-        from worker.assets.bundles.bundling import bundle  # noqa: PLC0415  (loads a minifier, in Go)
-        from worker.assets.bundles.compiling import compile_all  # noqa: PLC0415  (loads pydantic)
+    def unchanged(self, out: Path) -> Manifest | None:
+        """The manifest of the build in `out` if this one would be the same; writes nothing."""
+        if (made := earlier(out)) is None:
+            return None
+        taken, assets = self._read(None)
+        is_plain = self._options.hashed_only
+        originals = {} if is_plain else {path: item.digest.size for path, item in taken.items()}
+        rewritten = [] if is_plain else [item for item in taken.values() if item.scan.links]
+        is_same = (
+            agrees(made, assets, self._options.compress)
+            and has_all(out, made, originals=originals)
+            and are_same(out, self._tree, rewritten)
+        )
+        return made if is_same else None
 
-        wanted = options.bundles
-        compiled = compile_all(tree, wanted.compilers, scratch=scratch, cache=options.cache)
-        complete = bundle(compiled, wanted, only=options.only, scratch=scratch)
-        check_names(complete.files.keys() - tree.files.keys())
-        return complete
+    def run(self, made: Staging) -> Manifest:
+        """Fills the folder."""
+        tree = made.tree
+        made.make_folders({folder for path in self._tree.files for folder in parents_of(path)})
+        _, assets = self._read(tree)
+        manifest = Manifest(self._compressed(assets, tree))
+        put(str(tree), DJANGO, manifest.as_django())
+        put(str(tree), OWN, manifest.as_json())
+        return manifest
 
-    def run(self, tree: Tree) -> list[str]:
-        """Fills the folder; returns the files that another build can have with other bytes.
-
-        Those are originals of rewritten files: everything else has its digest in the manifest.
-        """
-        self._made.make_folders({folder for path in tree.files for folder in parents_of(path)})
-        taken = self._taken(tree)
+    def _read(self, out: Path | None) -> tuple[dict[str, Taken], dict[str, Asset]]:
+        """Everything about the files, which are put into `out` under their new names."""
+        taken = self._taken(out)
         self.judge(
             [
                 *(problem for item in taken.values() for problem in item.scan.problems),
-                *broken(taken.values(), tree.files),
+                *broken(taken.values(), self._tree.files),
             ]
         )
-        assets = name_all(tree, taken, self._made.tree)
+        assets = name_all(self._tree, taken, out)
         self.judge(clashes(assets, taken))
-        self.manifest = Manifest(self._compressed(assets))
-        write_synced(self._made.tree / DJANGO, self.manifest.as_django())
-        write_synced(self._made.tree / OWN, self.manifest.as_json())
-        rewritten = [path for path, item in taken.items() if item.scan.links]
-        return [] if self._options.hashed_only else rewritten
+        return taken, assets
 
-    def _taken(self, tree: Tree) -> dict[str, Taken]:
+    def _taken(self, out: Path | None) -> dict[str, Taken]:
+        tree = self._tree
         setup = Setup(
-            str(self._made.tree),
+            str(out) if out else None,
             originals=not self._options.hashed_only,
             js_modules=self._options.js_modules,
             base_url=self._options.base_url,
@@ -132,15 +152,14 @@ class _Build:
         taken = {item.path: item for item in found}
         return {path: taken[path] for path in tree.files}
 
-    def _compressed(self, assets: dict[str, Asset]) -> dict[str, Asset]:
+    def _compressed(self, assets: dict[str, Asset], out: Path) -> dict[str, Asset]:
         wanted = self._options.compress
         if not wanted:
             return assets
         sizes = {it.name: it.size for it in assets.values() if pays(it.name, it.size)}
         costs = {name: size * _COMPRESSED for name, size in sizes.items()}
-        out = str(self._made.tree)
         work = [
-            Wanted(out, [(name, sizes[name]) for name in part], wanted)
+            Wanted(str(out), [(name, sizes[name]) for name in part], wanted)
             for part in batches(costs, self._options.jobs)
         ]
         copies = dict(self._each(compress, work, costs, what="compressed"))

@@ -21,7 +21,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 class Setup:
     """What is the same for every file."""
 
-    out: str
+    #: None: nothing is put anywhere, and only the MD5 is wanted.
+    out: str | None
     #: Whether the file goes into the output under its own name too.
     originals: bool
     js_modules: bool
@@ -50,8 +51,10 @@ def take_in(batch: Batch) -> list[Taken | Problem]:
     return [_guarded(batch.setup, path, source) for path, source in batch.files]
 
 
-def put(out: str, path: str, content: bytes) -> None:
+def put(out: str | None, path: str, content: bytes) -> None:
     """Writes a new file; what is there already was put there under the same name, and stays."""
+    if out is None:
+        return
     with suppress(FileExistsError):
         file = os.open(f"{out}/{disk_name(path)}", _NEW, 0o644)
         try:
@@ -79,7 +82,7 @@ def _text(setup: Setup, path: str, source: str) -> Taken:
     with FileIO(source) as file:
         content = file.readall()
     found = scan(path, content, modules=setup.js_modules, base_url=setup.base_url)
-    digest = digest_of(content)
+    digest = digest_of(content, is_full=bool(setup.out))
     if not found.links:
         _put(setup, path, digest, content)
     elif setup.originals:
@@ -93,12 +96,14 @@ def _other(setup: Setup, path: str, source: str) -> Taken:
         if len(content) == CHUNK:
             file.seek(0)
             return Taken(path, _long(setup, path, file))
-    digest = digest_of(content)
+    digest = digest_of(content, is_full=bool(setup.out))
     _put(setup, path, digest, content)
     return Taken(path, digest)
 
 
 def _put(setup: Setup, path: str, digest: Digest, content: bytes) -> None:
+    if setup.out is None:
+        return
     hashed = hashed_path(path, digest.short)
     put(setup.out, hashed, content)
     if setup.originals and not _linked(setup.out, hashed, path):
@@ -107,6 +112,11 @@ def _put(setup: Setup, path: str, digest: Digest, content: bytes) -> None:
 
 def _long(setup: Setup, path: str, file: FileIO) -> Digest:
     """A chunk at a time; the name is known only when all bytes went by."""
+    if setup.out is None:
+        hashing = Hashing(is_full=False)
+        for chunk in chunks(file):
+            hashing.add(chunk)
+        return hashing.digest()
     part = Path(setup.out).with_name(f"{os.getpid()}.part")
     hashing = Hashing()
     with part.open("wb") as copy:

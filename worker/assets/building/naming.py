@@ -14,8 +14,11 @@ from worker.assets.tree import Tree
 from worker.assets.url import hashed_path
 
 
-def name_all(tree: Tree, taken: Mapping[str, Taken], out: Path) -> dict[str, Asset]:
-    """The assets of the whole tree, by path; raises AssetError when a file changed meanwhile."""
+def name_all(tree: Tree, taken: Mapping[str, Taken], out: Path | None) -> dict[str, Asset]:
+    """The assets of the whole tree, by path; without `out` nothing is written.
+
+    Raises AssetError when a file changed meanwhile.
+    """
     assets = {
         path: _asset(hashed_path(path, item.digest.short), item.digest)
         for path, item in taken.items()
@@ -47,16 +50,17 @@ def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator
 
 class _Namer:
     def __init__(
-        self, tree: Tree, taken: Mapping[str, Taken], out: Path, assets: dict[str, Asset]
+        self, tree: Tree, taken: Mapping[str, Taken], out: Path | None, assets: dict[str, Asset]
     ) -> None:
-        self._tree, self._taken, self._out, self._assets = tree, taken, str(out), assets
+        self._tree, self._taken, self._assets = tree, taken, assets
+        self._out = str(out) if out else None
 
     def name(self, group: tuple[str, ...], common: str | None) -> None:
         """Each by its own bytes, or those of a cycle by the hash that they have in common."""
         inside = {path: hashed_path(path, common) for path in group} if common else {}
         for path in group:
             content = self._rewritten(path, inside).encode()
-            digest = digest_of(content)
+            digest = digest_of(content, is_full=bool(self._out))
             name = inside.get(path) or hashed_path(path, digest.short)
             put(self._out, name, content)
             self._assets[path] = _asset(name, digest)
@@ -80,7 +84,7 @@ class _Namer:
             content = self._tree.files[path].read_bytes()
         except OSError as error:
             raise AssetError([unreadable(path, error)]) from error
-        if digest_of(content) != self._taken[path].digest:
+        if digest_of(content, is_full=bool(self._out)) != self._taken[path].digest:
             message = f"{path}: changed while it was read; build again when nobody writes to it"
             raise AssetError([Problem("changed-meanwhile", message, file=path)])
         return content.decode()

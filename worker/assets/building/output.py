@@ -76,54 +76,18 @@ def check_place(out: Path, sources: Sequence[Path]) -> None:
 def move_into_place(made: Staging, out: Path) -> None:
     """The old build is set aside first; a reader sees the old one, none, or the new one whole.
 
-    The manifest is on the disk for sure before; a file that a power cut takes has another size
-    than the manifest says, so the next build replaces the folder.
+    Nothing waits for the disk: what a power cut takes has another size or digest than the manifest
+    says, so the next build replaces the folder, and publishing refuses it.
     """
     try:
         parent = os.open(out.parent, _OPEN_FOLDER)
         try:
             fcntl.flock(parent, fcntl.LOCK_EX)  # two builds take turns
             _swap(made, out)
-            os.fsync(parent)
         finally:
             os.close(parent)
     except OSError as error:
         raise _unwritable(out, error) from error
-
-
-def write_synced(file: Path, content: bytes) -> None:
-    with file.open("xb") as opened:
-        os.fchmod(opened.fileno(), 0o644)
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def holds(out: Path, made: Path, compared: Iterable[str]) -> bool:
-    """Whether both have the same files with the same sizes, and the `compared` the same bytes."""
-    return (
-        out.is_dir()
-        and _sizes(out) == _sizes(made)
-        and all(
-            (out / disk_name(path)).read_bytes() == (made / disk_name(path)).read_bytes()
-            for path in compared
-        )
-    )
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    start = len(os.fspath(folder))
-    todo = [os.fspath(folder)]
-    while todo:
-        with os.scandir(todo.pop()) as listing:
-            for entry in listing:
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if is_folder:
-                    todo.append(entry.path)
-                size = -1 if is_folder else entry.stat(follow_symlinks=False).st_size
-                sizes[entry.path[start:]] = size
-    return sizes
 
 
 def _swap(made: Staging, out: Path) -> None:
