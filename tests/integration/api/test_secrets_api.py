@@ -8,6 +8,7 @@ from app.main import create_app
 from app.models import Secret
 from tests.integration.api.conftest import INSTANCE, RECIPE, made
 from tests.support import worked
+from tests.support.asset_reports import published
 from tests.support.problems import check_problem, pointers
 
 CANARY = "canary-7f3a9c51e8"
@@ -32,9 +33,12 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
     await put(client, "API_KEY", CANARY)
     job = await made(client.post("/v1/jobs", json={"kind": "provision", "instance": "shop"}))
     await made(client.post("/v1/locks", json={"on": "all", "message": "not today"}))
+    row = await worked.claim(db, job["id"])
+    await services.asset_releases.record(db, row, published())
     # Else its stream would go on.
     await worked.end(db, job["id"])
     parts = {"{ref}": "shop", "{job_id}": job["id"], "{name}": "plain", "{version}": "1"}
+    parts["{release}"] = "c0ffee-1"
     asked = 0
     for route in app.routes:
         if "GET" not in getattr(route, "methods", ()):

@@ -168,3 +168,40 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in said
     assert [item.name for item in tmp_path.iterdir()] == ["source"]
+
+
+def test_a_dry_run_judges_everything_and_makes_nothing(source, tmp_path, capsys):
+    assert run(source, tmp_path / "deep/out", "--dry-run") == 0
+    assert "would be built, 2 files" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+    write_tree(source, {"b.css": "@import 'x.css';"})
+    assert run(source, tmp_path / "out", "--dry-run") == 1
+    assert "x.css" in capsys.readouterr().err
+
+
+def test_a_dry_run_leaves_an_earlier_build_and_says_whether_it_would_stay(source, tmp_path, capsys):
+    run(source, tmp_path / "out")
+    before = read_tree(tmp_path / "out")
+    assert run(source, tmp_path / "out", "--dry-run") == 0
+    assert ": unchanged, 2 files" in capsys.readouterr().out.splitlines()[-1]
+    write_tree(source, {"p.png": "Q"})
+    assert run(source, tmp_path / "out", "--dry-run") == 0
+    assert "would be built" in capsys.readouterr().out
+    assert read_tree(tmp_path / "out") == before
+
+
+def test_a_file_that_templates_need_is_asked_for_by_name(source, tmp_path, capsys):
+    names = tmp_path / "names"
+    names.write_text("a.css\n\nb.png\n")
+    assert run(source, tmp_path / "out", "--require", "p.pgn", "--require-from", names) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "error: b.png: is required and not there; did you mean p.png?",
+        "error: p.pgn: is required and not there; did you mean p.png?",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_required_files_that_cannot_be_read_is_named(source, tmp_path, capsys):
+    assert run(source, tmp_path / "out", "--require-from", tmp_path / "gone") == 1
+    assert f"{tmp_path}/gone: cannot be read" in capsys.readouterr().err

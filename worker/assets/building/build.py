@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,12 +15,13 @@ from worker.assets.building.output import (
     Staging,
     check_place,
     move_into_place,
+    scratch_only,
     staging,
 )
 from worker.assets.building.parallel import Workers, batches
 from worker.assets.building.progress import Progress
 from worker.assets.building.report import Built
-from worker.assets.building.resolving import LENIENT, broken, is_fatal
+from worker.assets.building.resolving import LENIENT, broken, is_fatal, lacking
 from worker.assets.building.scanning import is_text
 from worker.assets.building.unchanged import agrees, are_same, earlier, has_all
 from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
@@ -44,20 +46,24 @@ def build(
 ) -> Built:
     """Make the folder `out` of the files in `sources`; the same bytes from the same files.
 
-    Original files keep no times: all are those of the build. `tell` gets a line now and then.
+    Original files keep no times: all are those of the build. `tell` gets a line now and then. A
+    dry run makes nothing and tells what would be made.
     Raises AssetError with every problem; `out` then is as it was.
     """
     started = time.monotonic()
     options.check()
     check_place(out, sources)
     collected = collect(sources, options.ignore)
-    with staging(out) as made, Workers(options.jobs) as workers:
+    room = scratch_only() if options.dry_run else staging(out)
+    with room as made, Workers(options.jobs) as workers:
         tree = _with_made_files(collected.tree, options, made.scratch)
         work = _Build(tree, options, workers, Progress(tell))
-        work.judge(collected.conflicts)
+        work.judge([*collected.conflicts, *lacking(options.required, tree.files)])
         manifest = work.unchanged(out)
         if unchanged := manifest is not None:
             found = manifest
+        elif options.dry_run:
+            found = work.look()
         else:
             work = _Build(tree, options, workers, Progress(tell))
             work.judge(collected.conflicts)
@@ -101,7 +107,7 @@ class _Build:
         """The manifest of the build in `out` if this one would be the same; writes nothing."""
         if (made := earlier(out)) is None:
             return None
-        taken, assets = self._read(None)
+        taken, assets = self._looked
         is_plain = self._options.hashed_only
         originals = {} if is_plain else {path: item.digest.size for path, item in taken.items()}
         rewritten = [] if is_plain else [item for item in taken.values() if item.scan.links]
@@ -111,6 +117,14 @@ class _Build:
             and are_same(out, self._tree, rewritten)
         )
         return made if is_same else None
+
+    def look(self) -> Manifest:
+        """What it would make, without copies and SHA-256; writes nothing."""
+        return Manifest(self._looked[1])
+
+    @cached_property
+    def _looked(self) -> tuple[dict[str, Taken], dict[str, Asset]]:
+        return self._read(None)
 
     def run(self, made: Staging) -> Manifest:
         """Fills the folder."""
@@ -203,6 +217,7 @@ def _place(problem: Problem) -> tuple[str, int, str, str]:
 
 
 def _hint(problems: Sequence[Problem]) -> str:
-    if {problem.code for problem in problems} <= LENIENT:
+    codes = {problem.code for problem in problems}
+    if codes <= LENIENT:
         return "correct the files, leave them out with --ignore, or build with --lenient"
-    return ""
+    return "leave one of each two out with --ignore" if codes == {"name-clash"} else ""

@@ -43,7 +43,7 @@ def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator
         if is_other:
             message = (
                 f"{path}: its hashed name is {asset.name}, and {other} takes that name with "
-                f"other bytes; leave one of them out with --ignore"
+                f"other bytes"
             )
             yield Problem("name-clash", message, file=path)
 

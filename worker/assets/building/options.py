@@ -33,6 +33,8 @@ class Options:
     #: The names of the bundles to make; empty: all.
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = IGNORED
+    #: Paths that must be there: those that templates name.
+    required: tuple[str, ...] = ()
     #: Whether the files are left out under the names that templates have for them.
     hashed_only: bool = False
     #: Content codings: gzip, br, zstd.
@@ -41,6 +43,8 @@ class Options:
     jobs: int = field(default_factory=usable_cpus)
     #: Where results of compilers are kept from build to build.
     cache: Path | None = None
+    #: Whether nothing is made: everything is read, named and judged.
+    dry_run: bool = False
 
     def check(self) -> None:
         """Raises AssetError for what cannot be wanted."""

@@ -55,6 +55,15 @@ def staging(out: Path) -> Iterator[Staging]:
         os.close(lock)
 
 
+@contextmanager
+def scratch_only() -> Iterator[Staging]:
+    """For a build that makes nothing: room for compilers and bundles, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="liftlock-assets-") as folder:
+        made = Staging(Path(folder))
+        made.scratch.mkdir()
+        yield made
+
+
 def check_place(out: Path, sources: Sequence[Path]) -> None:
     """Raises AssetError unless `out` is free, or an earlier build, and apart from the sources."""
     for source in sources:

@@ -41,6 +41,16 @@ def broken(taken: Iterable[Taken], known: Mapping[str, object]) -> Iterator[Prob
                 yield _missing(item.path, link, guesses.of(link.target.path))
 
 
+def lacking(required: Iterable[str], known: Mapping[str, object]) -> Iterator[Problem]:
+    """The files that somebody asks for by name and that are not there."""
+    guesses = _Guesses(known)
+    for path in required:
+        if path not in known:
+            near = guesses.of(path)
+            message = f"{path}: is required and not there{_advice(near)}"
+            yield Problem("required-missing", message, path, nearest=near)
+
+
 class _Guesses:
     """The nearest names, looked up once for each missing file, and for so many that a person reads.
 
@@ -59,12 +69,15 @@ class _Guesses:
 
 def _missing(path: str, link: Link, near: tuple[str, ...]) -> Problem:
     code = "missing-map" if link.is_optional else "missing-reference"
-    advice = f"; did you mean {' or '.join(near)}?" if near else ""
     message = (
         f"{path}, line {link.line}: {link.written} refers to {link.target.path}, "
-        f"which is not there{advice}"
+        f"which is not there{_advice(near)}"
     )
     return Problem(code, message, path, link.line, link.written, near)
+
+
+def _advice(near: tuple[str, ...]) -> str:
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _above_root(path: str, link: Link) -> Problem:

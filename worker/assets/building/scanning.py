@@ -103,6 +103,6 @@ def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Problem:
     line = content.count(b"\n", 0, error.start) + 1
     message = (
         f"{path}, line {line}: not utf-8 (byte 0x{content[error.start]:02x}), so its references "
-        f"cannot be followed; save it as UTF-8, or leave it out with --ignore"
+        f"cannot be followed"
     )
     return Problem("not-utf-8", message, path, line)

@@ -24,6 +24,7 @@ examples:
   python -m worker.assets build static dist
   python -m worker.assets build site/static vendor dist --lenient --compress gzip,br
   python -m worker.assets build static dist --bundles bundles.yaml --json
+  python -m worker.assets build static dist --require css/site.css --dry-run
 
 A file in several SRC comes from the first. OUT is made whole beside its place and moved there;
 an earlier build in it is replaced, anything else is left alone. Left out by default: {
@@ -45,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _note("interrupted; nothing was changed")
         return INTERRUPTED
-    _report(built, as_json=asked.json)
+    _report(built, asked)
     return DONE
 
 
@@ -72,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", action="append", default=[], metavar="NAME", help="make this bundle alone")
     add("--ignore", action="append", default=[], metavar="GLOB", help="leave out, repeatable")
     add("--no-default-ignore", action="store_true", help=f"take {' '.join(IGNORED)} too")
+    add("--require", action="append", default=[], metavar="PATH", help="refuse to build without it")
+    add("--require-from", type=Path, metavar="FILE", help="a file with such paths, one on a line")
+    add("--dry-run", action="store_true", help="judge everything and make nothing")
     add("--hashed-only", action="store_true", help="no files under their plain names")
     add("--compress", default="", metavar="CODINGS", help=f"copies: {','.join(ENDINGS)}")
     add("--jobs", type=_at_least_one, default=usable_cpus(), metavar="N", help="processes")
@@ -90,11 +94,23 @@ def _options(asked: argparse.Namespace) -> Options:
         bundles=_bundles(asked.bundles) if asked.bundles else None,
         only=tuple(asked.only),
         ignore=(*(() if asked.no_default_ignore else IGNORED), *asked.ignore),
+        required=(*asked.require, *_lines(asked.require_from)),
+        dry_run=asked.dry_run,
         hashed_only=asked.hashed_only,
         compress=tuple(word for word in asked.compress.split(",") if word),
         jobs=asked.jobs,
         cache=asked.cache,
     )
+
+
+def _lines(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssetError([Problem("bad-option", f"{file}: cannot be read: {error}")]) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _bundles(file: Path) -> "Bundles":
@@ -117,12 +133,12 @@ def _at_least_one(text: str) -> int:
     return number
 
 
-def _report(built: Built, *, as_json: bool) -> None:
-    if as_json:
-        _print_json({"ok": True, **built.as_json()})
+def _report(built: Built, asked: argparse.Namespace) -> None:
+    if asked.json:
+        _print_json({"ok": True, "dry_run": asked.dry_run, **built.as_json()})
         return
     _tell_problems("warning", built.warnings)
-    state = "unchanged" if built.unchanged else "built"
+    state = "unchanged" if built.unchanged else "would be built" if asked.dry_run else "built"
     copies = f", {built.copies} compressed copies" if built.copies else ""
     print(  # noqa: T201 - the command's answer
         f"{built.directory}: {state}, {built.files} files of {built.bytes / 1e6:.1f} MB{copies}, "
