@@ -38,7 +38,6 @@ def measure(console: Console, scratch: Path, *, quick: bool) -> Iterator[Row]:
             contest = Collecting(tree, scratch, modules=modules)
             contest.run(1 if quick else turns)
             yield from _rows(contest)
-        shutil.rmtree(tree.folder)
     tree = asset_trees.deep(scratch / "deep")
     console.print(f"  {tree}", style="dim", highlight=False)
     contest = Collecting(tree, scratch, modules=True, patient=True)

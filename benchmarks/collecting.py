@@ -1,7 +1,9 @@
 """One tree of static files, built by us and collected by Django, by turns."""
 
-import shutil
+import os
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,23 +26,30 @@ for folder, _, names in os.walk(sys.argv[1]):
 
 @dataclass
 class Runs:
-    """Of one command: into a folder that is not there, and again when nothing has changed."""
+    """Of one command: into a folder that is not there, and again when nothing has changed.
 
-    command: list[str]
-    out: Path
+    Every turn makes a folder of its own, and nothing is removed in between: ext4 hands out no inode
+    that was freed in the last seconds, and looks for others, a millisecond for each file.
+    """
+
+    command: Callable[[Path], list[str]]
+    folder: Path
     first: list[Spent] = field(default_factory=list)
     again: list[Spent] = field(default_factory=list)
     #: MiB.
     memory: float = 0.0
 
     def turn(self) -> None:
+        command = self.command(self._new())
         for runs in (self.first, self.again):
-            runs.append(spent.run(self.command, cwd=ROOT))
-        shutil.rmtree(self.out)
+            os.sync()  # what was written before is not written now
+            runs.append(spent.run(command, cwd=ROOT))
 
     def look_at_memory(self) -> None:
-        self.memory = spent.peak_memory(self.command, cwd=ROOT)
-        shutil.rmtree(self.out)
+        self.memory = spent.peak_memory(self.command(self._new()), cwd=ROOT)
+
+    def _new(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder)) / "out"
 
 
 class Collecting:
@@ -50,8 +59,8 @@ class Collecting:
 
     def __init__(self, tree: Tree, scratch: Path, *, modules: bool, patient: bool = False) -> None:
         self.tree, self.modules, self.patient = tree, modules, patient
-        self.ours = _ours(tree, scratch / "ours", modules=modules)
-        self.django = _djangos(tree, scratch / "django", modules=modules, patient=patient)
+        self.ours = _ours(tree, scratch, modules=modules)
+        self.django = _djangos(tree, scratch, modules=modules, patient=patient)
         self._reading: list[Spent] = []
 
     def run(self, turns: int) -> None:
@@ -78,11 +87,13 @@ def cpu(runs: list[Spent]) -> float:
     return median([run.cpu for run in runs])
 
 
-def _ours(tree: Tree, out: Path, *, modules: bool) -> Runs:
-    build = [sys.executable, "-m", "worker.assets", "build", str(tree.folder), str(out)]
-    return Runs([*build, "--lenient", "--js-modules" if modules else "--no-js-modules"], out)
+def _ours(tree: Tree, folder: Path, *, modules: bool) -> Runs:
+    way = "--js-modules" if modules else "--no-js-modules"
+    words = [sys.executable, "-m", "worker.assets", "build", "--lenient", way, str(tree.folder)]
+    return Runs(lambda out: [*words, str(out)], folder)
 
 
-def _djangos(tree: Tree, out: Path, *, modules: bool, patient: bool) -> Runs:
+def _djangos(tree: Tree, folder: Path, *, modules: bool, patient: bool) -> Runs:
     flags = ["--modules"] * modules + ["--lenient"] * patient
-    return Runs([str(reference.django()), str(_DRIVER), str(out), str(tree.folder), *flags], out)
+    words = [str(reference.django()), str(_DRIVER)]
+    return Runs(lambda out: [*words, str(out), str(tree.folder), *flags], folder)
