@@ -24,7 +24,7 @@ class AssetReleaseReport:
     hash: str | None = None
     files: int = 0
     bytes: int = 0
-    #: Those that no earlier release had brought into the store.
+    #: Those that the last publish put; what a try before it had put counts as reused.
     new_files: int = 0
     new_bytes: int = 0
     reused_files: int = 0

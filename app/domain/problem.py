@@ -87,7 +87,7 @@ _ROWS = (
     # Asset releases
     Code("assets-not-configured", "Workers have no place for asset releases"),
     Code("assets-refused", "The static files refer to what is not there, or cannot be built"),
-    Code("assets-build-failed", "The program that builds static files ended by itself"),
+    Code("assets-build-failed", "The worker's machine could not build the static files"),
     Code("assets-publish-failed", "The asset release could not be published"),
     Code("assets-store-unreachable", "The store of asset releases does not answer", transient=True),
     Code("assets-unverified", "Browsers do not get the files of the release", transient=True),

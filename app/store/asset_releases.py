@@ -1,6 +1,6 @@
 """Statements about asset releases: at most one of each app server."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from app.models.base import utc_now
 from app.store import rows
 
 _LISTS: tuple[Any, ...] = (AssetRelease.warnings, AssetRelease.errors)
+_OF_FAILURES = ("release", "status", "errors", "errors_total")
 _WITHOUT_LISTS = [defer(one, raiseload=True) for one in _LISTS]
 
 
@@ -27,8 +28,8 @@ async def record(
 
     Call with the row of its job locked: nobody else then writes about this app server.
     """
-    told = asdict(report)
     row = await _of_app_server(session, app_server.id)
+    told = _told(report, row)
     if row is None:
         row = AssetRelease(
             instance_id=app_server.instance_id,
@@ -37,7 +38,7 @@ async def record(
             revision=app_server.commit or app_server.revision,
             **told,
         )
-    elif _says_nothing_new(row, report):
+    elif _says_nothing_new(row, told):
         return None
     else:
         row.sqlmodel_update(told)
@@ -101,10 +102,20 @@ async def _of_app_server(session: AsyncSession, app_server_id: UUID) -> AssetRel
     return (await session.exec(query)).first()
 
 
-def _says_nothing_new(row: AssetRelease, report: AssetReleaseReport) -> bool:
-    if row.release == report.release and is_repeat(row.status, report.status):
+def _told(report: AssetReleaseReport, row: AssetRelease | None) -> dict[str, Any]:
+    """A failure without a manifest says nothing of the files: what is known of them stays."""
+    told = asdict(report)
+    is_partial = report.status is AssetReleaseStatus.FAILED and report.hash is None
+    if is_partial and row is not None and row.release == report.release:
+        return {name: told[name] for name in _OF_FAILURES}
+    return told
+
+
+def _says_nothing_new(row: AssetRelease, told: Mapping[str, Any]) -> bool:
+    is_same = told["release"] == row.release
+    if is_same and is_repeat(row.status, told["status"]):
         return True
-    return all(getattr(row, name) == value for name, value in asdict(report).items())
+    return all(getattr(row, name) == value for name, value in told.items())
 
 
 async def _write(session: AsyncSession, row: AssetRelease) -> AssetRelease:

@@ -24,9 +24,20 @@ class Problem:
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
+def printable(text: str) -> str:
+    """One line, without what a terminal would obey: texts of files are quoted in messages."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
 class AssetError(Exception):
     """The work is refused and nothing was changed; `problems` say why, one for each cause."""
 
     def __init__(self, problems: Sequence[Problem], hint: str = "") -> None:
         super().__init__("\n".join(problem.message for problem in problems))
         self.problems, self.hint = tuple(problems), hint
+
+
+def refuse(problems: Sequence[Problem], hint: str = "") -> None:
+    """Raise AssetError when there are any."""
+    if problems:
+        raise AssetError(problems, hint)

@@ -2,20 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
 
-from worker.assets.manifest import DJANGO, OWN
+from worker.assets.manifest import DJANGO, OWN, RELEASES
 from worker.assets.problem import AssetError, Problem
 
-#: Published releases keep their manifests there.
-_RELEASES = "_releases"
 #: No usual file system takes a longer name, and `.0123456789ab` and perhaps `.zst` are added.
 _LONGEST, _ADDED = 255, 17
 _BAD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
-_HINT = "rename it, or leave it out with --ignore"
+_HINT = "rename them, or leave them out with --ignore"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def collect(sources: Sequence[Path], ignore: Sequence[str]) -> Collected:
             merge.add(path, file, source)
     problems = [*walk.problems, *merge.refused]
     if problems:
-        raise AssetError(sorted(problems, key=lambda problem: problem.message))
+        raise AssetError(sorted(problems, key=lambda problem: problem.message), _HINT)
     files = {path: Path(merge.files[path]) for path in sorted(merge.files)}
     return Collected(Tree(files), tuple(merge.conflicts))
 
@@ -56,7 +54,13 @@ def collect(sources: Sequence[Path], ignore: Sequence[str]) -> Collected:
 def check_names(paths: Iterable[str]) -> None:
     """Raises AssetError for paths that no asset may have."""
     if problems := [problem for path in sorted(paths) if (problem := _name_problem(path))]:
-        raise AssetError(problems)
+        raise AssetError(problems, _HINT)
+
+
+def ignores(globs: Sequence[str]) -> Callable[[str], bool]:
+    """Whether `collect` would leave a path out: by its name, or a folder's that it is in."""
+    ignored = _pattern(globs)
+    return lambda path: any(_fits(ignored, one) for one in (path, *parents_of(path)))
 
 
 def disk_name(path: str) -> str:
@@ -70,6 +74,11 @@ def _logical(name: str) -> str:
 
 def _pattern(ignore: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, ignore)) or r"(?!)")
+
+
+def _fits(ignored: re.Pattern[str], path: str) -> bool:
+    """By its name or the whole path."""
+    return bool(ignored.match(path.rpartition("/")[2]) or ignored.match(path))
 
 
 @dataclass
@@ -89,7 +98,7 @@ class _Walk:
             for entry in entries:
                 name = _logical(entry.name)
                 path = f"{below}{name}"
-                if self.ignored.match(name) or self.ignored.match(path):
+                if _fits(self.ignored, path):
                     continue
                 real = self._followed(entry, path, parents) if entry.is_symlink() else entry.path
                 if not real:
@@ -115,8 +124,7 @@ class _Walk:
         return None
 
     def _refuse(self, code: str, path: str, what: str) -> None:
-        message = f"{path!r} {what}; {_HINT}"
-        self.problems.append(Problem(code, message, file=path))
+        self.problems.append(Problem(code, f"{path!r} {what}", file=path))
 
 
 @dataclass
@@ -170,10 +178,10 @@ def parents_of(path: str) -> Iterator[str]:
 def _name_problem(path: str) -> Problem | None:
     if bad := _BAD.search(path):
         what = f"the name has the character {bad.group()!r}, which no URL should have"
-    elif path.startswith(f"{_RELEASES}/"):
-        what = f"{_RELEASES}/ belongs to published releases"
+    elif path.startswith(f"{RELEASES}/"):
+        what = f"{RELEASES}/ belongs to published releases"
     elif len(path.rpartition("/")[2].encode()) + _ADDED > _LONGEST:
         what = f"with its hash the name is longer than {_LONGEST} bytes"
     else:
         return None
-    return Problem("bad-name", f"{path!r}: {what}; {_HINT}", file=path)
+    return Problem("bad-name", f"{path!r}: {what}", file=path)

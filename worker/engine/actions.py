@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from worker.engine.assets.releasing import Releasing
 from worker.engine.context import ALIVE, UNDO, Context, forgiving
 from worker.engine.failed import Failed
-from worker.engine.releasing import Releasing
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError
 from worker.remote.host import Output as Hear

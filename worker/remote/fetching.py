@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from worker.remote.runner import Answer
 _STALL = 60.0
 #: Bytes that are gathered before a thread writes them: small files cost no thread each.
 _GATHERED = 1024 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 async def fetch(
@@ -85,10 +87,17 @@ def _lacking(files: Sequence[Listed], into: Path) -> list[Listed]:
     return [file for file in contents.values() if not is_there(into, file)]
 
 
+def place_of(into: Path, file: Listed) -> Path:
+    """Where its content is kept; raises ValueError for a sum that would be a path of its own."""
+    if not _SHA256.fullmatch(file.sha256):
+        raise ValueError(f"{file.path!r} is listed with {file.sha256!r}, which is no SHA-256.")
+    return into / file.sha256
+
+
 def is_there(into: Path, file: Listed) -> bool:
     """Whether it was fetched before; one that a power failure cut short does not count."""
     try:
-        return (into / file.sha256).stat().st_size == file.size
+        return place_of(into, file).stat().st_size == file.size
     except FileNotFoundError:
         return False
 
@@ -142,7 +151,7 @@ class Arriving:
         if self._out:
             self._out.close()
             self._out = None
-        os.replace(self._part, self._into / file.sha256)  # noqa: PTH105 - says what it does
+        os.replace(self._part, place_of(self._into, file))  # noqa: PTH105 - says what it does
         self._next()
 
     def _changed(self, why: str) -> FilesChanged:

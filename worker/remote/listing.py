@@ -1,9 +1,11 @@
 """Which files a folder of a host holds, from one question; see `give.sh` for its lines."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from app.domain.spellings import without_controls
 from worker.remote import calls, runner
 from worker.remote.conversation import Delivery, Interrupted, refuse
 from worker.remote.errors import FilesChanged
@@ -14,8 +16,16 @@ from worker.remote.runner import Answer
 #: Seconds for the host to read through all files.
 _READING = 600.0
 
+#: What a host says goes into paths here, so it is taken for nothing unless it is just that.
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
+_SIZE = re.compile(rb"[0-9]{1,18}")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+#: With one of these a path would lead out, or be another spelling of another path.
+_ODD_PARTS = {"", ".", ".."}
+
+_ODD_NAME = "its name has a control character"
 _REASONS = {
-    b"control": "its name has a control character",
+    b"control": _ODD_NAME,
     b"special": "it is neither a file nor a folder",
     b"closed": "the SSH user cannot look into this folder",
     b"folder": "it is a link to a folder; put the folder itself there",
@@ -94,17 +104,21 @@ class _Reading:
             case b"! ":
                 # As a name with control characters is shown, another file may really be called.
                 mark = b"\0" if word == b"control" else b""
-                self.left_out[name + mark] = _REASONS[word]
-            case b"= ":
+                self.left_out[name + mark] = _REASONS.get(word, _UNREADABLE)
+            case b"= " if _SIZE.fullmatch(word):
                 self.sizes[name] = int(word)
+            case b"= ":
+                self.left_out[name] = _UNREADABLE
             case _:
                 self._read_sum(line)
 
     def _read_sum(self, line: bytes) -> None:
-        if line.startswith(b"\\"):  # how sha256sum writes a name with a backslash
-            self.digests[line[67:].replace(b"\\\\", b"\\")] = line[1:65].decode("ascii", "replace")
-        else:
-            self.digests[line[66:]] = line[:64].decode("ascii", "replace")
+        is_escaped = line.startswith(b"\\")  # how sha256sum writes a name with a backslash
+        line = line.removeprefix(b"\\")
+        digest, name = line[:64], line[66:]
+        if _SHA256.fullmatch(digest):
+            name = name.replace(b"\\\\", b"\\") if is_escaped else name
+            self.digests[name] = digest.decode()
 
     def _end_group(self) -> None:
         """A target with a line break, or one that went meanwhile, makes the numbers differ."""
@@ -122,15 +136,18 @@ class _Reading:
                 continue
             digest = self.digests.get(name)
             try:
-                path = name.decode().removeprefix("./")
+                start, _, path = name.decode().partition("/")
             except UnicodeDecodeError:
                 self.left_out[name] = _NOT_UTF_8
                 continue
-            if digest is None:
+            if _CONTROL.search(name):
+                self.left_out[name] = _ODD_NAME
+            elif digest is None:
                 self.left_out[name] = _UNREADABLE
-            elif ".." not in path.split("/") and not path.startswith("/"):
+            elif start == "." and not _ODD_PARTS & {*path.split("/")}:
                 yield Listed(path, size, digest)
 
 
 def _shown(name: bytes) -> str:
-    return name.removeprefix(b"./").rstrip(b"\0").decode(errors="replace")
+    """Without what steers a terminal: the host says it, and the job's log shows it."""
+    return without_controls(name.removeprefix(b"./").rstrip(b"\0").decode(errors="replace"))

@@ -244,3 +244,15 @@ async def test_a_host_that_stands_still_is_noticed(server, connect, into, monkey
     cat.chmod(0o755)
     with pytest.raises(ConnectionLost, match=r"the host sent nothing for 0\.3 s"):
         await host.fetch("apps/x/static", found.files, into)
+
+
+async def test_a_host_whose_sums_are_paths_of_this_machine_gets_none_of_them_read(server, connect):
+    folder = server.base / "apps/x/static"
+    folder.mkdir(parents=True)
+    (folder / "a").write_text("A")
+    path = "/etc/passwd".rjust(64, "/")
+    lies = server.home.parent / "bin/sha256sum"
+    lies.write_text(f"#!/bin/sh\nfor p; do printf '{path}  %s\\n' \"$p\"; done\n")
+    lies.chmod(0o755)
+    found = await look(connect(server))
+    assert (found.files, found.left_out) == ((), ("a: it cannot be read",))

@@ -111,9 +111,34 @@ async def test_what_failed_may_be_published_after_all(db, job):
 
 async def test_what_was_published_and_does_not_answer_has_failed(db, job):
     await record(db, job, published())
+    await record(db, job, failed())
+    await record(db, job, failed())
+    row = await get(db)
+    assert (row.status, row.errors, row.errors_total) == ("failed", [MISSING], 1)
+    assert await kinds(db, job) == [PUBLISHED, FAILED]
+
+
+async def test_a_failed_verification_takes_nothing_from_what_is_known_of_the_files(db, job):
+    await record(db, job, published())
+    await record(db, job, failed())
+    await verify(db, job)
+    row = await get(db)
+    assert (row.files, row.new_files, row.warnings) == (12, 3, [MISSING])
+    assert (row.hash, row.manifest_url) == (published().hash, published().manifest_url)
+    assert (row.status, row.errors) == ("verified", [])
+
+
+async def test_a_failed_publish_says_what_was_built(db, job):
     await record(db, job, replace(published(errors=[MISSING]), status=failed().status))
     row = await get(db)
     assert (row.status, row.errors, row.files) == ("failed", [MISSING], 12)
+
+
+async def test_a_failure_of_another_release_says_nothing_of_the_files_of_this_one(db, job):
+    await record(db, job, published())
+    await record(db, job, failed(release="decade-1"))
+    row = await get(db, "decade-1")
+    assert (row.status, row.files, row.manifest_url) == ("failed", 0, None)
 
 
 async def test_a_verified_release_says_since_when(db, job):

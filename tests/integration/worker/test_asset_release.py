@@ -17,8 +17,8 @@ from app.domain.asset_release import AssetPlace, AssetReleaseStatus
 from app.domain.job import JobStatus
 from tests.support import factories, sites
 from tests.support.told import said
-from worker.engine import releasing
-from worker.engine.asset_build import Build
+from worker.engine.assets import releasing
+from worker.engine.assets.build import Build
 from worker.jobs import journal
 from worker.jobs.run_job import run_job
 
@@ -140,6 +140,21 @@ async def test_a_second_provision_fetches_and_publishes_nothing_that_is_known(
     assert before.items() <= objects(store).items()
 
 
+async def test_an_instance_made_anew_publishes_beside_what_was_left_of_it(
+    db, queue, vault, ctx, site, job, store
+):
+    await site(RECIPE.replace(sites.SERVE, "exit 3"))
+    await run_job(ctx, str((await factories.request(db, queue, vault)).job.id), 1)
+    await services.instances.delete(db, "shop", expected=None)
+    before = objects(store)
+    assert before
+    # The same commit and the first number again, with other files.
+    made = await job(REFERENCE="#logo")
+    await run_job(ctx, str(made.id), 1)
+    await succeeded(db, made)
+    assert before.items() <= objects(store).items()
+
+
 async def test_a_crash_between_publishing_and_its_note_costs_no_second_put(
     db, ctx, job, store, monkeypatch
 ):
@@ -235,3 +250,9 @@ async def test_files_that_no_browser_gets_fail_the_job_before_the_site_is_starte
     error = (await services.jobs.get(db, made.id)).job.error
     assert (error["code"], error["step"]) == ("assets-unverified", "assets-verify")
     assert "404" in error["detail"]
+    release = await the_release(db)
+    assert (release.status, release.files) == (AssetReleaseStatus.FAILED, 2)
+    assert [problem["code"] for problem in release.errors] == ["not-served"] * 2
+    assert all("answered 404" in problem["message"] for problem in release.errors)
+    types = await factories.event_types(db, made.id)
+    assert types.count("asset_release.failed") == 1

@@ -205,3 +205,36 @@ def test_a_file_that_templates_need_is_asked_for_by_name(source, tmp_path, capsy
 def test_a_list_of_required_files_that_cannot_be_read_is_named(source, tmp_path, capsys):
     assert run(source, tmp_path / "out", "--require-from", tmp_path / "gone") == 1
     assert f"{tmp_path}/gone: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--jobs", "0"], ["--nope"], ["--only", "x"]])
+def test_a_wrong_command_line_is_json_too(source, tmp_path, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        run(source, tmp_path / "out", "--json", *words)
+    assert ended.value.code == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ok"], answer["problems"][0]["code"]) == (False, "usage")
+
+
+def test_an_interrupted_build_is_json_too(source, tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("worker.assets.cli.build_command.build", interrupt)
+    assert run(source, tmp_path / "out", "--json") == 130
+    assert json.loads(capsys.readouterr().out)["problems"][0]["code"] == "interrupted"
+
+
+def test_a_terminal_obeys_nothing_that_stands_in_a_file(source, tmp_path, capsys):
+    write_tree(source, {"b.css": 'a{b:url("x\x1b]0;pwned\x07.png")}'})
+    assert run(source, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "\\x1b]0;pwned\\x07" in said
+    assert "\x1b" not in said
+
+
+def test_a_program_is_told_of_the_first_problems_and_how_many_there_are(source, tmp_path, capsys):
+    write_tree(source, {"b.css": "@import 'x.css';\n" * 300})
+    assert run(source, tmp_path / "out", "--json", "--lenient") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (len(answer["warnings"]), answer["warnings_total"]) == (200, 300)

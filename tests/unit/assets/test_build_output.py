@@ -237,7 +237,7 @@ def test_a_text_that_changes_while_it_is_read_is_told(tmp_path, monkeypatch):
         (source / "a.css").write_text("x")
         return ()
 
-    monkeypatch.setattr("worker.assets.building.build.broken", change)
+    monkeypatch.setattr("worker.assets.building.reading.broken", change)
     with pytest.raises(AssetError) as caught:
         build([source], tmp_path / "out", Options(jobs=1))
     assert [problem.code for problem in caught.value.problems] == ["changed-meanwhile"]

@@ -5,7 +5,7 @@ import pytest
 from app.domain.asset_release import IGNORED
 from tests.support.static_trees import write_tree
 from worker.assets.problem import AssetError
-from worker.assets.tree import check_names, collect
+from worker.assets.tree import check_names, collect, ignores
 
 
 def paths(collected):
@@ -64,6 +64,23 @@ def test_a_pattern_fits_the_name_or_the_whole_path(tmp_path, pattern):
 def test_nothing_is_ignored_without_patterns(tmp_path):
     source = write_tree(tmp_path, {".a": "", "CVS/b": ""})
     assert paths(collect([source], ())) == [".a", "CVS/b"]
+
+
+@pytest.mark.parametrize("globs", [(), IGNORED, ["docs"], ["docs/*"], ["*.css"], ["d*/x/a.css"]])
+def test_paths_of_another_machine_are_ignored_by_the_same_rule(tmp_path, globs):
+    every = ["docs/x/a.css", "docs/b", "x/docs/c", ".git/hooks/d", "CVS", "x/CVS/e", "f~", "g.js"]
+    source = write_tree(tmp_path, dict.fromkeys(every, ""))
+    is_ignored = ignores(globs)
+    assert paths(collect([source], globs)) == sorted(it for it in every if not is_ignored(it))
+
+
+def test_advice_for_the_command_line_stands_in_its_hint_only(tmp_path):
+    write_tree(tmp_path, {"a\\b": ""})
+    (tmp_path / "nowhere").symlink_to("missing")
+    with pytest.raises(AssetError) as caught:
+        collect([tmp_path], ())
+    assert "--ignore" in caught.value.hint
+    assert "--ignore" not in str(caught.value)
 
 
 def test_a_source_that_is_no_folder_is_refused(tmp_path):

@@ -43,3 +43,33 @@ def test_links_whose_targets_cannot_be_told_apart_are_left_out_and_the_next_grou
     found = read(*group, *sums)
     assert found.files == (Listed("c", 3, SUM),)
     assert [sentence.partition(":")[0] for sentence in found.left_out] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "said", ["/" * 64, ("/" * 40 + "tmp/master.key").rjust(64, "/"), "0" * 63, "G" * 64, "A" * 64]
+)
+def test_a_sum_that_is_no_sha256_is_none(said):
+    found = read("= 3 ./a", f"{said}  ./a")
+    assert found == Listing((), ("a: it cannot be read",))
+
+
+@pytest.mark.parametrize("name", ["a", "./css//a", "././a", "./css/./a", "./", "./css/"])
+def test_a_name_that_is_another_spelling_of_a_path_is_no_file(name):
+    """Two spellings would be one file here, with the contents of both."""
+    assert read(f"= 3 {name}", f"{SUM}  {name}").files == ()
+
+
+@pytest.mark.parametrize("size", ["-3", "", "many", "9" * 30, "\u0663"])
+def test_a_size_that_is_none_makes_a_file_that_cannot_be_read(size):
+    found = read(f"= {size} ./a", f"{SUM}  ./a")
+    assert found == Listing((), ("a: it cannot be read",))
+
+
+def test_a_name_with_a_control_character_is_no_file_whatever_the_host_says():
+    found = read("= 3 ./a\0b", f"{SUM}  ./a\0b")
+    assert found.files == ()
+    assert found.left_out == ("a\N{REPLACEMENT CHARACTER}b: its name has a control character",)
+
+
+def test_a_reason_that_nobody_knows_leaves_the_file_out():
+    assert read("! sleepy ./a").left_out == ("a: it cannot be read",)

@@ -1,40 +1,24 @@
 """A build: the tree of static files, with hashes in the names, in one folder."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from worker.assets.building.compressing import Wanted, compress, pays
-from worker.assets.building.intake import Batch, Setup, Taken, put, take_in
-from worker.assets.building.naming import clashes, name_all
 from worker.assets.building.options import Options
 from worker.assets.building.output import (
-    Staging,
     check_place,
     move_into_place,
     scratch_only,
     staging,
 )
-from worker.assets.building.parallel import Workers, batches
+from worker.assets.building.parallel import Workers
 from worker.assets.building.progress import Progress
+from worker.assets.building.reading import Reading, place_of
 from worker.assets.building.report import Built
-from worker.assets.building.resolving import LENIENT, broken, is_fatal, lacking
-from worker.assets.building.scanning import is_text
-from worker.assets.building.unchanged import agrees, are_same, earlier, has_all
-from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
+from worker.assets.building.resolving import lacking
+from worker.assets.manifest import DJANGO, OWN, Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import Tree, check_names, collect, parents_of
-
-#: What a byte costs: to copy it, to scan it, to compress it; and what any file costs.
-_COPIED, _SCANNED, _COMPRESSED, _FILE = 1, 8, 50, 50_000
-#: Below this, about 0.2 seconds, more processes do not pay.
-_SMALL = 80_000_000
-
-Task = TypeVar("Task")
-Done = TypeVar("Done")
 
 
 def build(
@@ -47,30 +31,46 @@ def build(
     """Make the folder `out` of the files in `sources`; the same bytes from the same files.
 
     Original files keep no times: all are those of the build. `tell` gets a line now and then. A
-    dry run makes nothing and tells what would be made.
-    Raises AssetError with every problem; `out` then is as it was.
+    dry run makes nothing and tells what would be made. Raises AssetError with every problem; `out`
+    then is as it was.
     """
     started = time.monotonic()
     options.check()
+    try:
+        out, sources = _absolute(out), [_absolute(source) for source in sources]
+        made, found, warnings = _built(sources, out, options, Progress(tell))
+    except OSError as error:
+        message = f"{error.filename or out}: {error.strerror or error}"
+        raise AssetError([Problem("input-output", message)]) from error
+    warnings = sorted(warnings, key=place_of)
+    return Built(out, found, tuple(warnings), not made, time.monotonic() - started)
+
+
+def _absolute(path: Path) -> Path:
+    """The folder in which this process stands may be the one that is replaced."""
+    return path.resolve() if path.name in {"", ".."} else path.parent.resolve() / path.name
+
+
+def _built(
+    sources: Sequence[Path], out: Path, options: Options, progress: Progress
+) -> tuple[bool, Manifest, list[Problem]]:
+    """Whether there was or is something to make, what it is, and the warnings."""
     check_place(out, sources)
     collected = collect(sources, options.ignore)
     room = scratch_only() if options.dry_run else staging(out)
     with room as made, Workers(options.jobs) as workers:
         tree = _with_made_files(collected.tree, options, made.scratch)
-        work = _Build(tree, options, workers, Progress(tell))
+        work = Reading(tree, options, workers, progress)
         work.judge([*collected.conflicts, *lacking(options.required, tree.files)])
-        manifest = work.unchanged(out)
-        if unchanged := manifest is not None:
-            found = manifest
-        elif options.dry_run:
-            found = work.look()
-        else:
-            work = _Build(tree, options, workers, Progress(tell))
-            work.judge(collected.conflicts)
-            found = work.run(made)
-            move_into_place(made, out)
-    warnings = tuple(sorted(work.warnings, key=_place))
-    return Built(out, found, warnings, unchanged, time.monotonic() - started)
+        if manifest := work.unchanged(out):
+            return False, manifest, work.warnings
+        if options.dry_run:
+            return True, work.look(), work.warnings
+        work = Reading(tree, options, workers, progress)
+        work.judge(collected.conflicts)
+        manifest = work.run(made)
+        move_into_place(made, out)
+        return True, manifest, work.warnings
 
 
 def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
@@ -83,141 +83,17 @@ def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
     wanted = options.bundles
     compiled = compile_all(tree, wanted.compilers, scratch=scratch, cache=options.cache)
     complete = bundle(compiled, wanted, only=options.only, scratch=scratch)
-    check_names(complete.files.keys() - tree.files.keys())
+    _check_made(complete, complete.files.keys() - tree.files.keys())
     return complete
 
 
-class _Build:
-    """One reading of the tree."""
-
-    def __init__(self, tree: Tree, options: Options, workers: Workers, progress: Progress) -> None:
-        self._tree, self._options = tree, options
-        self._workers, self._progress = workers, progress
-        self.warnings: list[Problem] = []
-
-    def judge(self, problems: Iterable[Problem]) -> None:
-        """Raises AssetError when one of them stops the build; the others are warnings."""
-        found = list(problems)
-        fatal = [item for item in found if is_fatal(item, lenient=self._options.lenient)]
-        if fatal:
-            raise AssetError(sorted(fatal, key=_place), _hint(fatal))
-        self.warnings += found
-
-    def unchanged(self, out: Path) -> Manifest | None:
-        """The manifest of the build in `out` if this one would be the same; writes nothing."""
-        if (made := earlier(out)) is None:
-            return None
-        taken, assets = self._looked
-        is_plain = self._options.hashed_only
-        originals = {} if is_plain else {path: item.digest.size for path, item in taken.items()}
-        rewritten = [] if is_plain else [item for item in taken.values() if item.scan.links]
-        is_same = (
-            agrees(made, assets, self._options.compress)
-            and has_all(out, made, originals=originals)
-            and are_same(out, self._tree, rewritten)
-        )
-        return made if is_same else None
-
-    def look(self) -> Manifest:
-        """What it would make, without copies and SHA-256; writes nothing."""
-        return Manifest(self._looked[1])
-
-    @cached_property
-    def _looked(self) -> tuple[dict[str, Taken], dict[str, Asset]]:
-        return self._read(None)
-
-    def run(self, made: Staging) -> Manifest:
-        """Fills the folder."""
-        tree = made.tree
-        made.make_folders({folder for path in self._tree.files for folder in parents_of(path)})
-        _, assets = self._read(tree)
-        manifest = Manifest(self._compressed(assets, tree))
-        put(str(tree), DJANGO, manifest.as_django())
-        put(str(tree), OWN, manifest.as_json())
-        return manifest
-
-    def _read(self, out: Path | None) -> tuple[dict[str, Taken], dict[str, Asset]]:
-        """Everything about the files, which are put into `out` under their new names."""
-        taken = self._taken(out)
-        self.judge(
-            [
-                *(problem for item in taken.values() for problem in item.scan.problems),
-                *broken(taken.values(), self._tree.files),
-            ]
-        )
-        assets = name_all(self._tree, taken, out)
-        self.judge(clashes(assets, taken))
-        return taken, assets
-
-    def _taken(self, out: Path | None) -> dict[str, Taken]:
-        tree = self._tree
-        setup = Setup(
-            str(out) if out else None,
-            originals=not self._options.hashed_only,
-            js_modules=self._options.js_modules,
-            base_url=self._options.base_url,
-        )
-        costs = {path: _cost(path, file) for path, file in tree.files.items()}
-        work = [
-            Batch(setup, [(path, str(tree.files[path])) for path in part])
-            for part in batches(costs, self._options.jobs)
-        ]
-        found = self._each(take_in, work, costs, what="read")
-        taken = {item.path: item for item in found}
-        return {path: taken[path] for path in tree.files}
-
-    def _compressed(self, assets: dict[str, Asset], out: Path) -> dict[str, Asset]:
-        wanted = self._options.compress
-        if not wanted:
-            return assets
-        sizes = {it.name: it.size for it in assets.values() if pays(it.name, it.size)}
-        costs = {name: size * _COMPRESSED for name, size in sizes.items()}
-        work = [
-            Wanted(str(out), [(name, sizes[name]) for name in part], wanted)
-            for part in batches(costs, self._options.jobs)
-        ]
-        copies = dict(self._each(compress, work, costs, what="compressed"))
-        return {
-            path: replace(asset, copies=copies.get(asset.name, {}))
-            for path, asset in assets.items()
-        }
-
-    def _each(
-        self,
-        run: Callable[[Task], list[Done | Problem]],
-        work: list[Task],
-        costs: Mapping[str, int],
-        *,
-        what: str,
-    ) -> list[Done]:
-        is_small = sum(costs.values()) < _SMALL
-        done: list[Done] = []
-        problems: list[Problem] = []
-        for results in self._workers.each(run, work, is_small=is_small):
-            for result in results:
-                if isinstance(result, Problem):
-                    problems.append(result)
-                else:
-                    done.append(result)
-            self._progress.count(what, len(done), len(costs))
-        self.judge(problems)
-        return done
-
-
-def _cost(path: str, file: Path) -> int:
-    try:
-        size = file.stat().st_size
-    except OSError:
-        return _FILE  # told when it is read
-    return _FILE + size * (_SCANNED if is_text(path) else _COPIED)
-
-
-def _place(problem: Problem) -> tuple[str, int, str, str]:
-    return problem.file or "", problem.line or 0, problem.code, problem.message
-
-
-def _hint(problems: Sequence[Problem]) -> str:
-    codes = {problem.code for problem in problems}
-    if codes <= LENIENT:
-        return "correct the files, leave them out with --ignore, or build with --lenient"
-    return "leave one of each two out with --ignore" if codes == {"name-clash"} else ""
+def _check_made(tree: Tree, made: Collection[str]) -> None:
+    check_names(made)
+    folders = {folder for path in tree.files for folder in parents_of(path)}
+    taken = {OWN, DJANGO} | folders & tree.files.keys()
+    problems = [
+        Problem("bad-name", f"{path}: is made where something else comes under that name", path)
+        for path in sorted(taken & tree.files.keys())
+    ]
+    if problems:
+        raise AssetError(problems, "give the output of that bundle or compiler another name")

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.assets.building.hashing import Hashing, chunks
-from worker.assets.manifest import Copy
+from worker.assets.manifest import ENDINGS, Copy
 from worker.assets.problem import Problem
 from worker.assets.tree import disk_name
 
-#: By content coding, the ending of the copy.
-ENDINGS = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
 #: All three then do 10 to 15 MB/s a CPU. Brotli 11 does 0.5 and makes files 10 % smaller.
 _GZIP, _BROTLI, _ZSTD = 9, 9, 12
 #: Binary logarithms of bytes. The tables of the large one take 10 ms to set up for each file.
@@ -61,24 +59,38 @@ def _guarded(wanted: Wanted, path: str, size: int) -> tuple[str, dict[str, Copy]
             for coding in wanted.codings
             if (copy := _compressed(Path(wanted.out, disk_name(path)), size, coding))
         }
+    except _Taken as clash:
+        message = f"{path}: its copy is {clash}, and another file of that name has other bytes"
+        return Problem("name-clash", message, file=path)
     except OSError as error:
         return Problem("input-output", f"{path}: {error.strerror or error}", file=path)
     return path, copies
 
 
+class _Taken(Exception):
+    """The copy's name belongs to an original of the tree, as in an output that is built again."""
+
+
 def _compressed(file: Path, size: int, coding: str) -> Copy | None:
     """A chunk at a time, so that the size of the file does not matter."""
     target = file.with_name(file.name + ENDINGS[coding])
+    part = target.with_name(f".{os.getpid()}.part")
     hashing = Hashing()
-    with file.open("rb") as source, target.open("xb") as copy:
+    with file.open("rb") as source, part.open("wb") as copy:
         os.fchmod(copy.fileno(), 0o644)
         for chunk in _stream(_COMPRESSORS[coding](size), chunks(source)):
             hashing.add(chunk)
             copy.write(chunk)
     digest = hashing.digest()
     if size - digest.size < max(_SAVED, size // _SAVED_PART):
-        target.unlink()
+        part.unlink()
         return None
+    if target.exists():
+        if target.read_bytes() != part.read_bytes():
+            raise _Taken(target.name)
+        part.unlink()
+    else:
+        part.rename(target)
     return Copy(digest.size, digest.sha256)
 
 

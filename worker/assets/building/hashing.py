@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from worker.assets.manifest import HASH
+
 #: Bytes in memory at a time.
 CHUNK = 1 << 20
-_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Hashing:
 
     def digest(self) -> Digest:
         sha256 = self._sha256.hexdigest() if self._sha256 else ""
-        return Digest(self._md5.hexdigest()[:_NAMED], sha256, self._size)
+        return Digest(self._md5.hexdigest()[:HASH], sha256, self._size)
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -55,4 +56,4 @@ def short_hash(parts: Iterable[bytes]) -> str:
     md5 = hashlib.md5(usedforsecurity=False)
     for part in parts:
         md5.update(part)
-    return md5.hexdigest()[:_NAMED]
+    return md5.hexdigest()[:HASH]

@@ -7,10 +7,10 @@ from worker.assets.building.graph import components
 from worker.assets.building.hashing import Digest, digest_of
 from worker.assets.building.intake import Taken, put, unreadable
 from worker.assets.building.resolving import dependencies
-from worker.assets.building.rewriting import cycle_hash, rewritten
+from worker.assets.building.rewriting import MARK, cycle_hash, rewritten
 from worker.assets.manifest import Asset
 from worker.assets.problem import AssetError, Problem
-from worker.assets.tree import Tree
+from worker.assets.tree import Tree, parents_of
 from worker.assets.url import hashed_path
 
 
@@ -33,13 +33,16 @@ def name_all(tree: Tree, taken: Mapping[str, Taken], out: Path | None) -> dict[s
 
 
 def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator[Problem]:
-    """Names with hashes that other files have already, with other bytes."""
+    """Names with hashes that other files, or folders, have already."""
     names: dict[str, str] = {}
+    folders = {folder for path in taken for folder in parents_of(path)}
     for path, asset in assets.items():
         other = names.setdefault(asset.name, path)
         is_other = assets[other].sha256 != asset.sha256
         if asset.name in taken:
             other, is_other = asset.name, taken[asset.name].digest.sha256 != asset.sha256
+        if asset.name in folders:
+            other, is_other = f"the folder {asset.name}", True
         if is_other:
             message = (
                 f"{path}: its hashed name is {asset.name}, and {other} takes that name with "
@@ -67,16 +70,17 @@ class _Namer:
 
     def common_hash(self, group: tuple[str, ...]) -> str:
         plain = {path: path for path in group}
-        return cycle_hash((path, self._rewritten(path, plain)) for path in group)
+        return cycle_hash((path, self._rewritten(path, plain, mark=MARK)) for path in group)
 
-    def _rewritten(self, path: str, inside: Mapping[str, str]) -> str:
+    def _rewritten(self, path: str, inside: Mapping[str, str], *, mark: str = "") -> str:
         def hashed(target: str) -> str | None:
             if target in inside:
                 return inside[target]
             known = self._assets.get(target)
             return known.name if known else None
 
-        return rewritten(self._text(path), self._taken[path].scan.links, hashed)
+        links = self._taken[path].scan.links
+        return rewritten(self._text(path), links, hashed, mark=mark)
 
     def _text(self, path: str) -> str:
         """Read again rather than kept: the texts of a big tree would fill the memory."""

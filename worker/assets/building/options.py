@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.asset_release import IGNORED
-from worker.assets.building.compressing import ENDINGS
+from worker.assets.manifest import ENDINGS
 from worker.assets.problem import AssetError, Problem
 
 if TYPE_CHECKING:

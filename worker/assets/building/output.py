@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from worker.assets.building.exchange import exchange
+from worker.assets.building.unchanged import strangers
 from worker.assets.manifest import OWN, BadManifest, read
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import disk_name
@@ -42,7 +44,7 @@ def staging(out: Path) -> Iterator[Staging]:
     prefix = f".{out.name}.building-"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(out.parent, prefix)
+        _remove_abandoned(out, prefix)
         folder, lock = _locked(out.parent, prefix)
     except OSError as error:
         raise _unwritable(out, error) from error
@@ -75,38 +77,43 @@ def check_place(out: Path, sources: Sequence[Path]) -> None:
         raise _not_ours(out, "is no folder")
     if out.exists() and any(out.iterdir()):
         try:
-            read((out / OWN).read_bytes())
+            made = read((out / OWN).read_bytes())
         except FileNotFoundError:
             raise _not_ours(out, f"is not empty and has no {OWN}") from None
         except (OSError, BadManifest) as error:
             raise _not_ours(out, f"has a {OWN} that cannot be read ({error})") from error
+        if found := strangers(out, made):
+            raise _not_ours(out, f"holds {found[0]!r}, which no build put there")
 
 
 def move_into_place(made: Staging, out: Path) -> None:
-    """The old build is set aside first; a reader sees the old one, none, or the new one whole.
+    """A reader sees the earlier build or the new one, each whole.
 
     Nothing waits for the disk: what a power cut takes has another size or digest than the manifest
     says, so the next build replaces the folder, and publishing refuses it.
     """
+    parent = os.open(out.parent, _OPEN_FOLDER)
     try:
-        parent = os.open(out.parent, _OPEN_FOLDER)
-        try:
-            fcntl.flock(parent, fcntl.LOCK_EX)  # two builds take turns
-            _swap(made, out)
-        finally:
-            os.close(parent)
+        fcntl.flock(parent, fcntl.LOCK_EX)  # two builds take turns
+        if out.exists() and any(out.iterdir()):
+            _exchange(made.tree, out, aside=made.old)
+        else:
+            made.tree.rename(out)
     except OSError as error:
         raise _unwritable(out, error) from error
+    finally:
+        os.close(parent)
 
 
-def _swap(made: Staging, out: Path) -> None:
-    with suppress(FileNotFoundError):
-        out.rename(made.old)
+def _exchange(new: Path, out: Path, *, aside: Path) -> None:
+    if exchange(new, out):
+        return
+    # A file system without it: for a moment there is none. Whoever finds that puts it back.
+    out.rename(aside)
     try:
-        made.tree.rename(out)
-    except OSError:
-        with suppress(FileNotFoundError):
-            made.old.rename(out)
+        new.rename(out)
+    except BaseException:
+        aside.rename(out)
         raise
 
 
@@ -120,12 +127,14 @@ def _locked(parent: Path, prefix: str) -> tuple[Path, int]:
         os.close(lock)  # another build took it for abandoned, just before it was locked
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    for folder in parent.glob(f"{_literally(prefix)}*"):
+def _remove_abandoned(out: Path, prefix: str) -> None:
+    for folder in out.parent.glob(f"{_literally(prefix)}*"):
         with suppress(OSError):
             lock = os.open(folder, _OPEN_FOLDER | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not out.exists() and Staging(folder).old.exists():
+                    Staging(folder).old.rename(out)  # killed between two renames
                 shutil.rmtree(folder)
             finally:
                 os.close(lock)

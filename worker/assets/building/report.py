@@ -1,11 +1,21 @@
 """What a build came to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from worker.assets.manifest import Manifest
 from worker.assets.problem import Problem
+
+#: As many problems as a program is told of; beyond, it gets the number.
+MOST_TOLD = 200
+
+
+def told(name: str, problems: Sequence[Problem]) -> dict[str, Any]:
+    """The first of them as JSON, and how many there are."""
+    first = [problem.as_json() for problem in problems[:MOST_TOLD]]
+    return {name: first, f"{name}_total": len(problems)}
 
 
 @dataclass(frozen=True)
@@ -40,5 +50,5 @@ class Built:
             "copies": self.copies,
             "unchanged": self.unchanged,
             "seconds": round(self.seconds, 3),
-            "warnings": [problem.as_json() for problem in self.warnings],
+            **told("warnings", self.warnings),
         }

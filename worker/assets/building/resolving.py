@@ -38,7 +38,8 @@ def broken(taken: Iterable[Taken], known: Mapping[str, object]) -> Iterator[Prob
             if link.target.is_outside:
                 yield _above_root(item.path, link)
             elif link.target.path not in known:
-                yield _missing(item.path, link, guesses.of(link.target.path))
+                near = guesses.of(link.target.path)
+                yield _missing(item.path, link, tuple(it for it in near if it != item.path))
 
 
 def lacking(required: Iterable[str], known: Mapping[str, object]) -> Iterator[Problem]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from worker.assets.building.compressing import ENDINGS
 from worker.assets.building.intake import Taken
-from worker.assets.manifest import DJANGO, OWN, Asset, BadManifest, Manifest, read
+from worker.assets.manifest import DJANGO, ENDINGS, OWN, Asset, BadManifest, Manifest, read
 from worker.assets.tree import Tree, disk_name, parents_of
 
 _FOLDER = -1
@@ -39,6 +38,15 @@ def has_all(out: Path, made: Manifest, *, originals: Mapping[str, int]) -> bool:
     found = _sizes(out)
     wanted[f"/{OWN}"] = found.get(f"/{OWN}", _FOLDER)
     return found == wanted
+
+
+def strangers(out: Path, made: Manifest) -> list[str]:
+    """What lies in `out` and is no part of a build with this manifest, sorted."""
+    known = {DJANGO, OWN, *made.files}
+    for asset in made.files.values():
+        known |= {asset.name, *(asset.name + ENDINGS[coding] for coding in asset.copies)}
+    known |= {folder for path in made.files for folder in parents_of(path)}
+    return sorted(_sizes(out).keys() - {f"/{disk_name(path)}" for path in known})
 
 
 def are_same(out: Path, tree: Tree, rewritten: Iterable[Taken]) -> bool:

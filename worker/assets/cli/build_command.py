@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from app.domain.asset_release import IGNORED
 from worker.assets.building.build import build
-from worker.assets.building.compressing import ENDINGS
 from worker.assets.building.options import BASE_URL, Options, usable_cpus
-from worker.assets.building.report import Built
-from worker.assets.problem import AssetError, Problem
+from worker.assets.building.report import Built, told
+from worker.assets.manifest import ENDINGS
+from worker.assets.problem import AssetError, Problem, printable
 
 if TYPE_CHECKING:
     from app.domain.recipe_static import Bundles
@@ -37,21 +37,38 @@ exit codes: 0 done, 1 refused (every problem is told, OUT is as it was), 2 wrong
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    parser.as_json = "--json" in arguments
+    asked = parser.parse_args(arguments)
     try:
+        if asked.only and not asked.bundles:
+            parser.error("--only names bundles, so it needs --bundles FILE")
         built = build(asked.sources, asked.out, _options(asked), tell=_note)
     except AssetError as error:
         _refuse(error, as_json=asked.json)
         return REFUSED
     except KeyboardInterrupt:
-        _note("interrupted; nothing was changed")
+        message = f"interrupted; {asked.out} is as it was, or finished"
+        _refuse(AssetError([Problem("interrupted", message)]), as_json=asked.json)
         return INTERRUPTED
     _report(built, asked)
     return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """A program that asked for JSON gets it for a wrong command line too."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        if not self.as_json:
+            super().error(message)
+        _refuse(AssetError([Problem("usage", message)]), as_json=True)
+        raise SystemExit(USAGE)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="python -m worker.assets build",
         description=SUMMARY,
         epilog=_EXAMPLES,
@@ -85,8 +102,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(asked: argparse.Namespace) -> Options:
-    if asked.only and not asked.bundles:
-        _exit_usage("--only names bundles, so it needs --bundles FILE")
     return Options(
         lenient=asked.lenient,
         js_modules=asked.js_modules,
@@ -148,8 +163,7 @@ def _report(built: Built, asked: argparse.Namespace) -> None:
 
 def _refuse(error: AssetError, *, as_json: bool) -> None:
     if as_json:
-        problems = [problem.as_json() for problem in error.problems]
-        _print_json({"ok": False, "problems": problems, "hint": error.hint})
+        _print_json({"ok": False, **told("problems", error.problems), "hint": error.hint})
         return
     _tell_problems("error", error.problems)
     if error.hint:
@@ -158,7 +172,7 @@ def _refuse(error: AssetError, *, as_json: bool) -> None:
 
 def _tell_problems(kind: str, problems: Iterable[Problem]) -> None:
     for problem in problems:
-        _note(f"{kind}: {problem.message}")
+        _note(f"{kind}: {printable(problem.message)}")
 
 
 def _note(text: str) -> None:
@@ -167,8 +181,3 @@ def _note(text: str) -> None:
 
 def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document))  # noqa: T201 - the command's answer
-
-
-def _exit_usage(message: str) -> NoReturn:
-    _note(f"error: {message}")
-    raise SystemExit(USAGE)

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.domain.recipe_static import Static
 from worker.assets import __file__ as _HERE  # noqa: N812 - where its packages are
+from worker.assets.problem import Problem
 from worker.remote.host import Output as Hear
 from worker.remote.runner import Decoder
 
@@ -27,16 +28,24 @@ _REFUSED = 1
 _SHOWN = 2000
 
 
+#: Problems of the machine: other files, or other words in the recipe, would change nothing.
+_OF_MACHINE = {"process-killed", "input-output", "output-refused", "changed-meanwhile"}
+
+
 class Refused(Exception):
     """The files cannot be built; `problems` are those of `worker.assets.problem`, as JSON."""
 
-    def __init__(self, problems: Sequence[Mapping[str, Any]], hint: str) -> None:
+    def __init__(self, problems: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(f"{len(problems)} problems")
-        self.problems, self.hint = tuple(problems), hint
+        self.problems = tuple(problems)
 
 
 class Crashed(Exception):
-    """The process ended without an answer; the message says how."""
+    """The machine did not let the build end: `problems`, as JSON, say how."""
+
+    def __init__(self, why: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(why)
+        self.problems = tuple(problems) or (Problem("build-crashed", why).as_json(),)
 
 
 @dataclass(frozen=True)
@@ -54,16 +63,7 @@ class Build:
 
     async def run(self, show: Hear) -> dict[str, Any]:
         """What it answers. Raises Refused and Crashed; its processes end with this call."""
-        words = [*self.program, *await asyncio.to_thread(self._words)]
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            cwd=self.tree.parent,
-            env={**_environment(), **self.env},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = await self._started()
         try:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PGRP, process.pid, _NICE)
@@ -75,6 +75,21 @@ class Build:
             return _read(await process.wait(), answer, said)
         finally:
             await _end(process)
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.program,
+                *await asyncio.to_thread(self._words),
+                cwd=self.tree.parent,
+                env={**_environment(), **self.env},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Crashed(f"the build could not be started: {error}") from error
 
     def _words(self) -> list[str]:
         static = self.static
@@ -114,10 +129,17 @@ def _read(code: int, answer: bytes, said: str) -> dict[str, Any]:
         if code == 0 and found["ok"]:
             return dict(found)
         if code == _REFUSED:
-            raise Refused(found["problems"], found.get("hint") or "")
+            raise _refusal(found["problems"])
     except (ValueError, KeyError, TypeError):
         pass
     raise Crashed(f"{_how(code)}. The last it said: {said.strip() or 'nothing'}")
+
+
+def _refusal(problems: Sequence[Mapping[str, Any]]) -> Refused | Crashed:
+    """Its hint is left: it has words of a command line that nobody typed."""
+    if _OF_MACHINE.isdisjoint(problem["code"] for problem in problems):
+        return Refused(problems)
+    return Crashed(str(problems[0]["message"]), problems)
 
 
 def _how(code: int) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker.remote.fetching import is_there
+from worker.remote.fetching import is_there, place_of
 from worker.remote.host import Listed
 
 #: Bytes of contents that are kept; the ones that were not wanted for longest go first.
@@ -36,7 +36,7 @@ class AssetCache:
         found: dict[str, Listed] = {}
         for file in {file.sha256: file for file in files}.values():
             if is_there(self.objects, file):
-                os.utime(self.objects / file.sha256)
+                os.utime(place_of(self.objects, file))
             else:
                 found[file.sha256] = file
         return list(found.values())
@@ -57,10 +57,11 @@ class AssetCache:
             if place.parent not in made:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 made.add(place.parent)
-            source = self.objects / file.sha256
+            source = place_of(self.objects, file)
             try:
                 place.hardlink_to(source)
-            except FileNotFoundError:
+            except (FileExistsError, FileNotFoundError):
+                # What is there is a content of the cache under another name: none may change.
                 raise
             except OSError:  # too many links, or a file system without
                 shutil.copyfile(source, place)

@@ -1,10 +1,16 @@
 """How failures of an asset release read to people."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from app.domain.asset_release import AssetPlace
 from app.domain.problem import CODES
+from worker.assets.building.resolving import LENIENT
 from worker.assets.problem import AssetError, Problem
+from worker.engine.assets.build import Crashed, Refused
 from worker.engine.failed import Failed
 from worker.steps.step import Failure
 
@@ -14,42 +20,82 @@ _SHOWN = 5
 _PASSING = frozenset(
     {"store-unreachable", "store-failed", "store-changing", "intent-lost", "collecting-garbage"}
 )
+_PLACE = "LIFTLOCK_ASSETS_STORE and LIFTLOCK_ASSETS_URL of the workers"
+_URL = frozenset({"bad-base-url"})
+#: What helps when all problems are of these kinds, in the words of a recipe.
+_ADVICE: Mapping[frozenset[str], str] = {
+    LENIENT: "Correct the files, or write `lenient: true` under `static` of the recipe.",
+    frozenset({"bad-name", "name-clash"}): (
+        "Rename the files, or leave them out with `ignore` under `static` of the recipe."
+    ),
+    frozenset(
+        {
+            "bad-bundles",
+            "bundle-circle",
+            "import-too-late",
+            "minify-failed",
+            "module-in-bundle",
+            "source-not-found",
+        }
+    ): "Correct `bundles` under `static` of the recipe, or the files that they are made of.",
+    _URL: "Correct LIFTLOCK_ASSETS_URL of the workers, then restart them.",
+}
 
 
-def refused(problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
-    advice = "Correct the files, or write `lenient: true` under `static` of the recipe."
-    return _failed("assets-refused", problems, f"{hint} {advice}".strip())
+@dataclass(frozen=True)
+class Failures:
+    """Those of one release."""
+
+    place: AssetPlace
+    release: str
+
+    def of(self, error: Refused | Crashed | AssetError) -> Failed:
+        problems = as_json(error)
+        match error:
+            case Refused():
+                return self._failed("assets-refused", problems, _advice(problems))
+            case Crashed():
+                hint = (
+                    "Look at memory and disk of the worker's machine: free -m; df -h; dmesg | tail"
+                )
+                return self._failed("assets-build-failed", problems, hint)
+        # Names store and key: the message of a problem does, where a key is to blame.
+        passes = all(problem.code in _PASSING for problem in error.problems)
+        code = "assets-store-unreachable" if passes else "assets-publish-failed"
+        return self._failed(code, problems, error.hint or f"Look at the store: {self.place.store}")
+
+    def unverified(self, problems: Sequence[Problem]) -> Failed:
+        told = [problem.as_json() for problem in problems]
+        if {problem.code for problem in problems} <= _URL:
+            hint = _ADVICE[_URL]
+        else:
+            url = self.place.base_url + quote(problems[0].file or "")
+            hint = f"See what answers: curl -I {shlex.quote(url)}; compare with {_PLACE}."
+        return self._failed("assets-unverified", told, hint)
+
+    def _failed(self, code: str, problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
+        lines = [_sentence(problem) for problem in problems[:_SHOWN]]
+        if (more := len(problems) - len(lines)) > 0:
+            instance = self.place.base_url.rstrip("/").rpartition("/")[2]
+            lines.append(f"and {more:,} more: liftlock assets show {instance} {self.release}")
+        return Failed(Failure(code, CODES[code].title, hint), "\n".join(lines))
 
 
-def crashed(why: str) -> Failed:
-    hint = "Look at memory and disk of the worker's machine: free -m; df -h; dmesg | tail"
-    return _failed("assets-build-failed", [{"message": why}], hint)
+def as_json(error: Refused | Crashed | AssetError) -> list[Mapping[str, Any]]:
+    """Its problems."""
+    if isinstance(error, AssetError):
+        return [problem.as_json() for problem in error.problems]
+    return [*error.problems]
 
 
-def unpublished(store: str, error: AssetError) -> Failed:
-    """Names store and key: the message of a problem does, where a key is to blame."""
-    passes = all(problem.code in _PASSING for problem in error.problems)
-    code = "assets-store-unreachable" if passes else "assets-publish-failed"
-    problems = [problem.as_json() for problem in error.problems]
-    return _failed(code, problems, error.hint or f"Look at the store: {store}")
-
-
-def unverified(base_url: str, problems: Sequence[Problem]) -> Failed:
-    hint = (
-        f"See what answers: curl -I {base_url}{problems[0].file or ''}; compare with "
-        "LIFTLOCK_ASSETS_STORE and LIFTLOCK_ASSETS_URL of the workers."
-    )
-    return _failed("assets-unverified", [problem.as_json() for problem in problems], hint)
-
-
-def _failed(code: str, problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
-    lines = [_sentence(problem) for problem in problems[:_SHOWN]]
-    if (more := len(problems) - len(lines)) > 0:
-        lines.append(f"and {more:,} more: liftlock assets show INSTANCE RELEASE")
-    return Failed(Failure(code, CODES[code].title, hint), "\n".join(lines))
+def _advice(problems: Sequence[Mapping[str, Any]]) -> str:
+    found = {str(problem.get("code")) for problem in problems}
+    fitting = (advice for codes, advice in _ADVICE.items() if found <= codes)
+    return next(fitting, "Correct the files, or `static` of the recipe, then ask again.")
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
-    """The message names file, line and reference."""
-    nearest = ", ".join(problem.get("nearest", ()))
-    return f"{problem['message']}{f' Nearest: {nearest}.' if nearest else ''}"
+    """The message names file, line and reference, and often the nearest names too."""
+    message = str(problem["message"])
+    nearest = ", ".join(name for name in problem.get("nearest", ()) if name not in message)
+    return f"{message}{f' Nearest: {nearest}.' if nearest else ''}"
