@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
@@ -12,7 +13,11 @@ from worker.assets.problem import AssetError, Problem
 
 #: No usual file system takes a longer name, and `.0123456789ab` and perhaps `.zst` are added.
 _LONGEST, _ADDED = 255, 17
-_BAD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_BAD = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+#: Stores that are folders keep such names for what they are still writing.
+_UNFINISHED = re.compile(r"#[0-9]+(?=/|$)")
+#: How often links may lead into one folder: a few that lead to each other have paths without end.
+_VISITS = 100
 _HINT = "rename them, or leave them out with --ignore"
 
 
@@ -87,6 +92,7 @@ class _Walk:
     roots: tuple[str, ...]
     ignored: re.Pattern[str]
     problems: list[Problem] = field(default_factory=list)
+    _visits: Counter[str] = field(default_factory=Counter)
 
     def files(self, root: str) -> Iterator[tuple[str, str]]:
         """Logical and real paths, folder by folder, sorted."""
@@ -119,7 +125,10 @@ class _Walk:
             self._refuse("link-outside", path, f"is a link to {real}, outside the sources")
         elif real in parents or any(parent.startswith(f"{real}/") for parent in parents):
             self._refuse("link-loop", path, f"is a link to {real}, the folder that it is in")
+        elif self._visits[real] == _VISITS:
+            self._refuse("link-again", path, f"is one of more than {_VISITS} links to {real}")
         else:
+            self._visits[real] += entry.is_dir()
             return real
         return None
 
@@ -178,6 +187,8 @@ def parents_of(path: str) -> Iterator[str]:
 def _name_problem(path: str) -> Problem | None:
     if bad := _BAD.search(path):
         what = f"the name has the character {bad.group()!r}, which no URL should have"
+    elif bad := _UNFINISHED.search(path):
+        what = f"a name cannot end with {bad.group()!r}"
     elif path.startswith(f"{RELEASES}/"):
         what = f"{RELEASES}/ belongs to published releases"
     elif len(path.rpartition("/")[2].encode()) + _ADDED > _LONGEST:

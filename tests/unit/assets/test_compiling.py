@@ -2,13 +2,18 @@
 
 import json
 import os
+import select
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from app.domain.recipe_static import Compiler
-from worker.assets.bundles import compiling, program
+from worker.assets.bundles import compiling
+from worker.assets.bundles.program import Programs
 from worker.assets.problem import AssetError
 from worker.assets.tree import Tree, collect
 
@@ -195,22 +200,59 @@ def test_a_program_that_cannot_start_is_told(site):
 
 def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path):
     began = time.monotonic()
-    ended = program.run(["sh", "-c", "echo begun; sleep 60 & wait"], tmp_path, longest=0.2)
+    ended = Programs().run(["sh", "-c", "echo begun; sleep 60 & wait"], tmp_path, longest=0.2)
     assert ended.exit_code is None
     assert ended.said == "begun"
     assert "took longer" in ended.how
     assert time.monotonic() - began < 20
 
 
+@pytest.fixture
+def pipe(tmp_path):
+    """Tells whether a process holds its other end."""
+    os.mkfifo(tmp_path / "pipe")
+    end = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    yield end
+    os.close(end)
+
+
+def test_what_a_program_leaves_running_is_ended_with_it(tmp_path, pipe):
+    text = "exec 3>pipe; echo begun >&3; sleep 60 >/dev/null 2>&1 & exit 0"
+    assert Programs().run(["sh", "-c", text], tmp_path).exit_code == 0
+    assert os.read(pipe, 6) == b"begun\n"
+    assert select.select([pipe], [], [], 20)[0] == [pipe]
+
+
+def test_an_interrupted_build_ends_its_compilers(site, pipe):
+    site.write("a.less", "x")
+    text = f"exec 3>'{site.folder}/pipe'; echo begun >&3; sleep 60"
+    compilers = [{"match": "*.less", "run": site.program(text), "extension": ".css"}]
+    (site.folder / "bundles.json").write_text(json.dumps({"compilers": compilers}))
+    command = [sys.executable, "-m", "worker.assets", "build", site.folder / "it's static"]
+    command += [site.folder / "out", "--bundles", site.folder / "bundles.json"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as build:
+        assert select.select([pipe], [], [], 50)[0] == [pipe]
+        build.send_signal(signal.SIGINT)
+        assert build.wait(20) == 130
+    assert os.read(pipe, 100) == b"begun\n"
+    assert os.read(pipe, 1) == b""
+
+
+def test_after_an_interruption_no_program_is_started(tmp_path):
+    with Programs() as programs:
+        pass
+    assert "was not started" in programs.run(["true"], tmp_path).how
+
+
 def test_a_program_that_writes_without_end_fills_no_memory(tmp_path):
-    ended = program.run(["sh", "-c", "seq 100000 400000; seq 7 9"], tmp_path)
+    ended = Programs().run(["sh", "-c", "seq 100000 400000; seq 7 9"], tmp_path)
     assert ended.said.startswith("100000\n100001\n")
     assert ended.said.endswith("\n399999\n400000\n7\n8\n9")
     assert len(ended.said) < 300
 
 
 def test_a_program_ended_by_a_signal_is_told(tmp_path):
-    assert program.run(["sh", "-c", "kill -9 $$"], tmp_path).how == "was ended by signal 9"
+    assert Programs().run(["sh", "-c", "kill -9 $$"], tmp_path).how == "was ended by signal 9"
 
 
 def test_two_sources_of_one_file_are_refused(site):
@@ -222,6 +264,21 @@ def test_two_sources_of_one_file_are_refused(site):
         "a.css is made of a.less and of a.sass; rename one or narrow `match`"
     )
     assert site.runs == 0
+
+
+def test_two_compilers_of_the_same_file_are_refused(site):
+    site.write("a.less", "x")
+    run = site.program(UPPER)
+    [problem] = site.refused(compiler(run), compiler(run, "a.*"))
+    assert problem.message == "two compilers make a.css of a.less; narrow the `match` of one"
+
+
+def test_what_a_compiler_makes_is_no_source_even_where_an_older_one_lies(site):
+    site.write("a.ts", "x")
+    site.write("a.js", "old")
+    run = site.program(UPPER)
+    tree = site.compile(compiler(run, "*.ts", ".js"), compiler(run, "*.js", ".min.js"))
+    assert list(tree.files) == ["a.js", "a.ts"]
 
 
 def test_a_compiler_that_would_replace_its_source_is_refused(site):
@@ -281,3 +338,29 @@ def test_the_cache_holds_whole_entries_only(site):
     site.compile(compiler(site.program(UPPER)), cached=True)
     [entry] = site.cache.iterdir()
     assert [file.name for file in entry.iterdir()] == ["a.css"]
+
+
+def test_entries_that_nothing_takes_for_long_go_and_nothing_else(site):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER))
+    site.compile(wanted, cached=True)
+    [used] = site.cache.iterdir()
+    ages = {used.name: 40, "0" * 64: 40, "1" * 64: 3, ".new-old": 3, ".new-young": 0, "mine": 99}
+    for name, days in ages.items():
+        (site.cache / name).mkdir(exist_ok=True)
+        then = time.time() - days * 86_400
+        os.utime(site.cache / name, (then, then))
+    site.compile(wanted, cached=True)
+    left = {path.name for path in site.cache.iterdir()} - {used.name}
+    assert left == {"1" * 64, ".new-young", "mine"}
+
+
+def test_an_entry_that_is_taken_stays(site):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER))
+    site.compile(wanted, cached=True)
+    [entry] = site.cache.iterdir()
+    then = time.time() - 29 * 86_400
+    os.utime(entry, (then, then))
+    site.compile(wanted, cached=True)
+    assert time.time() - entry.stat().st_mtime < 1000

@@ -15,6 +15,7 @@ from tests.support.aging_store import AgingStore, Killed
 from tests.support.built_folders import write_built
 from worker.assets.manifest import read
 from worker.assets.problem import AssetError
+from worker.assets.publishing import locking
 from worker.assets.publishing.garbage import collect_garbage
 from worker.assets.publishing.publish import publish
 from worker.assets.publishing.published import LOCK, django_key, objects_of, own_key
@@ -258,6 +259,28 @@ async def test_a_young_lock_refuses_a_publish_which_leaves_no_intent(folders):
         await publish(folders[1], store.opened(), "r2")
     assert refused.value.problems[0].code == "collecting-garbage"
     assert store.objects == before
+
+
+async def test_a_refused_publish_leaves_the_intent_of_an_equal_one(folders):
+    store = await published(folders, 0)
+    text = (folders[1] / "assets.json").read_bytes()
+    under_way = await locking.declare(store.opened(), "r2", text)
+    store.objects[LOCK] = (b"{}", store.now)
+    with pytest.raises(AssetError):
+        await publish(folders[1], store.opened(), "r2")
+    assert [key for key in store.objects if "/intent-" in key] == [under_way.intent]
+
+
+@pytest.mark.parametrize("skew", [timedelta(days=-400), timedelta(days=400)])
+async def test_whether_a_lock_is_old_does_not_depend_on_this_machine(folders, skew):
+    store = await published(folders, 0)
+    store.now += skew
+    store.objects[LOCK] = (b"{}", store.now - timedelta(hours=2))
+    await publish(folders[0], store.opened(), "r1")
+    store.objects[LOCK] = (b"{}", store.now)
+    with pytest.raises(AssetError) as refused:
+        await publish(folders[0], store.opened(), "r1")
+    assert refused.value.problems[0].code == "collecting-garbage"
 
 
 async def test_a_young_lock_refuses_a_second_collection(folders):

@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from tests.support.built_folders import hashed, write_built
 from worker.assets.cli import store_commands
 from worker.assets.manifest import Asset, Copy, Manifest
-from worker.assets.problem import AssetError
+from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing import headers
+from worker.assets.publishing.checking import hint_of
 from worker.assets.publishing.fault import Damaged, fault_of
 from worker.assets.publishing.published import check_revision, is_hashed, objects_of
 from worker.assets.publishing.retrying import attempt
-from worker.assets.publishing.store import base_url_problem, open_store
-from worker.assets.store_url import read_place
+from worker.assets.publishing.store import open_store
+from worker.assets.store_url import base_url_problem, read_store_url
 
 SECRET = "s3cr3t"
 
@@ -38,7 +39,7 @@ SECRET = "s3cr3t"
 )
 def test_a_url_that_is_no_store_is_refused_without_repeating_a_secret(url):
     with pytest.raises(AssetError) as refused:
-        read_place(url, {})
+        read_store_url(url, {})
     assert refused.value.problems[0].code == "bad-store-url"
     assert SECRET not in f"{refused.value}{refused.value.hint}"
 
@@ -63,7 +64,7 @@ def test_a_signing_base_url_is_refused(url, problem):
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9000", "http://localhost", "http://[::1]"])
 def test_an_endpoint_of_this_machine_needs_no_tls(endpoint):
-    place = read_place("s3://bucket/a", {"AWS_ENDPOINT_URL": endpoint})
+    place = read_store_url("s3://bucket/a", {"AWS_ENDPOINT_URL": endpoint})
     assert place.config["endpoint"] == endpoint
     assert place.options["client_options"]["allow_http"] is True
 
@@ -71,19 +72,19 @@ def test_an_endpoint_of_this_machine_needs_no_tls(endpoint):
 def test_an_endpoint_elsewhere_needs_tls_unless_the_user_says_otherwise():
     environment = {"AWS_ENDPOINT_URL": "http://192.0.2.1"}
     with pytest.raises(AssetError) as refused:
-        read_place("s3://bucket/a", environment)
+        read_store_url("s3://bucket/a", environment)
     assert "AWS_ALLOW_HTTP" in refused.value.hint
-    assert read_place("s3://bucket/a", {**environment, "AWS_ALLOW_HTTP": "true"}).config
+    assert read_store_url("s3://bucket/a", {**environment, "AWS_ALLOW_HTTP": "true"}).config
 
 
 def test_an_endpoint_with_a_password_is_refused_without_repeating_it():
     with pytest.raises(AssetError) as refused:
-        read_place("s3://bucket/a", {"AWS_ENDPOINT_URL": f"https://me:{SECRET}@s3.example"})
+        read_store_url("s3://bucket/a", {"AWS_ENDPOINT_URL": f"https://me:{SECRET}@s3.example"})
     assert SECRET not in str(refused.value)
 
 
 def test_tries_are_not_multiplied_by_those_of_the_library():
-    place = read_place("s3://bucket/a", {})
+    place = read_store_url("s3://bucket/a", {})
     assert place.options["retry_config"]["max_retries"] == 0
 
 
@@ -257,11 +258,25 @@ def test_a_damaged_release_fails_the_command_and_names_the_file(run, tmp_path):
     assert json.loads(failed.stdout)["problems"][0]["file"] == name
 
 
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (["object-missing"], "Publish the same folder again"),
+        (["object-missing", "damaged-object"], "Remove what is damaged"),
+        (["not-served", "altered"], "server or the CDN"),
+    ],
+)
+def test_what_to_do_fits_what_a_check_has_found(codes, words):
+    assert words in hint_of([Problem(code, "why") for code in codes])
+
+
 def test_files_can_be_asked_for_elsewhere_than_the_manifest(run, tmp_path):
     store = (tmp_path / "store").as_uri()
     run("publish", tmp_path / "dist", store, "--revision", "r1")
     failed = run("verify", store, "--revision", "r1", "--base-url", "/static/", "--json")
-    assert json.loads(failed.stdout)["problems"][0]["code"] == "bad-base-url"
+    told = json.loads(failed.stdout)
+    assert told["problems"][0]["code"] == "bad-base-url"
+    assert "https://static.example/" in told["hint"]
 
 
 def test_a_refusal_goes_to_standard_error_with_what_to_do(run, tmp_path):

@@ -178,3 +178,22 @@ def test_names_of_made_files_are_checked_too():
     with pytest.raises(AssetError) as caught:
         check_names(["fine.css", "_releases/x.css"])
     assert [problem.file for problem in caught.value.problems] == ["_releases/x.css"]
+
+
+def test_links_that_lead_to_each_other_end(tmp_path):
+    for number in range(25):
+        folder = tmp_path / f"source/d{number}"
+        folder.mkdir(parents=True)
+        for name in ("left", "right"):
+            (folder / name).symlink_to(tmp_path / f"source/d{number + 1}")
+    (tmp_path / "source/d25").mkdir()
+    with pytest.raises(AssetError, match="one of more than 100 links to"):
+        collect([tmp_path / "source"], ())
+
+
+@pytest.mark.parametrize("name", ["icon.svg#1", "a#12/b.css", "a\x9b31m.css"])
+def test_names_that_a_store_or_a_terminal_takes_for_something_else_are_refused(tmp_path, name):
+    write_tree(tmp_path / "source", {name: "x"})
+    with pytest.raises(AssetError) as caught:
+        collect([tmp_path / "source"], ())
+    assert [problem.code for problem in caught.value.problems] == ["bad-name"]

@@ -14,7 +14,8 @@ _BLANKS = r"[\s\ufeff]*+"
 _COMMENT = r"/(?=[*/])"
 _BARE = r"\"[\w@#][^\"\\\n]*+\"|'[\w@#][^'\\\n]*+'"
 _DYNAMIC = re.compile(
-    rf"import{_BLANKS}(?:{_COMMENT}|\.{_BLANKS}(?:{_COMMENT}|source|defer)"
+    rf"import{_BLANKS}(?:{_COMMENT}|\.{_BLANKS}(?:{_COMMENT}|source|defer"
+    rf"|meta{_BLANKS}(?:{_COMMENT}|\.{_BLANKS}(?:{_COMMENT}|resolve)))"
     rf"|\((?!{_BLANKS}(?:{_BARE}){_BLANKS}[,)]))"
 )
 _STATIC = re.compile(

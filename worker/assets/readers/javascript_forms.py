@@ -35,7 +35,7 @@ for _ in range(2):
 _ARGUMENT = rf"(?:[^()\[\]{{}}'\"`/,]++|{_HIDING}|{_NEST})++"
 _META_URL = rf"import{GAP}\.{GAP}meta{GAP}\.{GAP}url(?![\w$])"
 
-_CALL = re.compile(rf"import{GAP}(?:\.{GAP}(?:source|defer){GAP})?\(")
+_CALL = re.compile(rf"import{GAP}(?:\.{GAP}(?:source|defer|meta{GAP}\.{GAP}resolve){GAP})?\(")
 _ONLY_STRING = re.compile(rf"{GAP}(?P<string>{_PLAIN}){GAP}(?=[,)])")
 _ARGUMENTS = re.compile(rf"{GAP}(?P<first>{_ARGUMENT})?(?:,{_ARGUMENT})*+,?+\)(?P<body>{GAP}\{{)?")
 _NEW_URL = re.compile(rf"new{GAP}URL(?![\w$])")
