@@ -20,7 +20,7 @@ from app.models import AssetRelease as Row
 router = routes_of("asset releases")
 
 _ID = "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"
-_NAME = "8f2b6c93d1a45c0a1e7d42b98f2b6c93d1a45c0a-3"
+_NAME = "8f2b6c93d1a4-3-0a6b8c11"
 _URL = "https://static.example.org/guestbook/"
 _EXAMPLE: JsonDict = {
     "id": _ID,
@@ -28,7 +28,7 @@ _EXAMPLE: JsonDict = {
     "instance_id": _ID,
     "app_server_id": _ID,
     "job_id": _ID,
-    "revision": _NAME[:40],
+    "revision": "8f2b6c93d1a45c0a1e7d42b98f2b6c93d1a45c0a",
     "status": "verified",
     "hash": "5d41402abc4b",
     "files": 1229,
@@ -40,17 +40,19 @@ _EXAMPLE: JsonDict = {
     "warnings_total": 1,
     "errors_total": 0,
     "base_url": _URL,
-    "manifest_url": f"{_URL}_releases/{_NAME}/staticfiles.json",
+    "manifest_url": f"{_URL}_releases/{_NAME}/assets.json",
     "verified_at": "2026-11-21T05:00:09Z",
     "created_at": "2026-11-21T05:00:04Z",
     "updated_at": "2026-11-21T05:00:09Z",
 }
+_COMMENT = "//# sourceMappingURL=app.js.map"
 _PROBLEM: JsonDict = {
     "code": "missing-map",
-    "message": "js/app.js, line 41: there is no js/app.js.map.",
+    "message": f"js/app.js, line 41: {_COMMENT} refers to js/app.js.map, which is not there; "
+    "did you mean js/apps.js.map?",
     "file": "js/app.js",
     "line": 41,
-    "reference": "app.js.map",
+    "reference": _COMMENT,
     "nearest": ["js/apps.js.map"],
 }
 
@@ -87,7 +89,7 @@ class AssetReleaseSummary(BaseModel):
     #: Hashed files, and their bytes without the compressed copies.
     files: int
     bytes: int
-    #: What no earlier release had brought into the store.
+    #: What its last publish put: one that went on after a crash counts only what was left to put.
     new_files: int
     new_bytes: int
     reused_files: int

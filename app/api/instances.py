@@ -90,7 +90,7 @@ class AppServer(BaseModel):
                     "url": "http://127.0.0.1:20000/",
                     "host": {"id": _ID, "name": "web-1"},
                     "recipe": "django@1",
-                    "asset_release": "1f3c5d7e-1",
+                    "asset_release": "1f3c5d7e-1-0a6b8c11",
                     "settings": {"DJANGO_SETTINGS_MODULE": "guestbook.settings"},
                     "error": None,
                     "created_at": "2026-11-21T05:00:00Z",

@@ -28,6 +28,6 @@ AssetReleaseRef = Annotated[
     Path(
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$",
         description="Name or id.",
-        examples=["8f2b6c93d1a45c0a1e7d42b98f2b6c93d1a45c0a-3"],
+        examples=["8f2b6c93d1a4-3-0a6b8c11"],
     ),
 ]

@@ -10,6 +10,7 @@ from app.cli.client import path
 from app.cli.noun import Noun
 from app.cli.output import Output
 from app.cli.text import cell, moment, one_line, size
+from app.domain.asset_release import AssetReleaseStatus
 
 app = Noun(
     name="assets", help="Hashed static files, a set for each app server.", no_args_is_help=True
@@ -47,18 +48,25 @@ Instance = Annotated[str, typer.Argument(help="Name or id of the instance.")]
 
 
 @app.verb("list")
-def list_(ctx: typer.Context, instance: Instance) -> None:
+def list_(
+    ctx: typer.Context,
+    instance: Instance,
+    status: Annotated[
+        AssetReleaseStatus | None, typer.Option(help="Only with this status.")
+    ] = None,
+) -> None:
     """List the asset releases of a site, the newest first.
 
-    Example:
+    Examples:
       liftlock assets list shop
+      liftlock assets list shop --status failed
 
     """
     here = session.of(ctx)
-    found = here.api.items(path("instances", instance, "asset-releases"))
+    found = here.api.items(path("instances", instance, "asset-releases"), status=status)
     if not here.output.json_mode:
         found = [_row(release) for release in found]
-    here.output.items(found, _LISTED, "It has no asset release.")
+    here.output.items(found, _LISTED, "It has no such asset release.")
 
 
 @app.verb()
@@ -70,8 +78,8 @@ def show(
     """Show an asset release: how much of it is new, and what is wrong with which files.
 
     Examples:
-      liftlock assets show shop 8f2b6c93d1a45c0a1e7d42b98f2b6c93d1a45c0a-3
-      liftlock assets show shop 1.6-3 --json
+      liftlock assets show shop 8f2b6c93d1a4-3-0a6b8c11
+      liftlock assets show shop 1.6-3-0a6b8c11 --json
 
     """
     here = session.of(ctx)

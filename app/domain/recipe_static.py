@@ -68,6 +68,8 @@ class Static(Bundles):
 
 def contradictions(wanted: Bundles) -> Iterator[tuple[Path, str]]:
     """What the types cannot say: places in the section, and sentences."""
+    if isinstance(wanted, Static) and wanted.compilers and wanted.path is None:
+        yield ("compilers",), "compilers need `path`: the folder of the files that they read"
     makers: dict[str, str] = {}
     for name, bundle in wanted.bundles.items():
         place = ("bundles", name, "output")

@@ -61,6 +61,13 @@ def django() -> Path:
     return folder / "bin" / "python"
 
 
+def css_parser() -> Path:
+    """A Python that has tinycss2."""
+    wanted: list[str] = versions()["css"]
+    folder = once(f"css-{digest(*wanted)}", lambda new: _install(new, wanted))
+    return folder / "bin" / "python"
+
+
 def npm_package(name: str) -> Path:
     """The package's own files, without its dependencies."""
     wanted = f"{name}@{versions()['npm'][name]}"

@@ -1,6 +1,7 @@
 """The static files of a provision: collected, compiled, and released before anything is started."""
 
 from collections.abc import Iterator, Mapping
+from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
 from app.domain.recipe_static import Static
@@ -30,22 +31,24 @@ def collect(static: Static, around: Surroundings) -> Iterator[Step]:
     if static.path:
         there = recipe_step.folder_exists(around.site, static.path)
         yield Step("static-there", f"Find the static files in {static.path}", there)
-        for number, compiler in enumerate(static.compilers, start=1):
-            compiled = compiling.compile_files(static.path, compiler, around)
-            yield Step(f"static-compile-{number}", f"Compile {compiler.match}", compiled)
+    if static.path and static.compilers:
+        compiled = compiling.compile_files(static.path, static.compilers, around)
+        yield Step("static-compile", "Compile static files", compiled)
 
 
-def release(static: Static, around: Surroundings, place: AssetPlace) -> Iterator[Step]:
+def release(
+    static: Static, around: Surroundings, place: AssetPlace, app_server: UUID
+) -> Iterator[Step]:
     """Each may be stopped and repeated, and none is undone: what is published is immutable and in
     nobody's way. Collecting garbage is what removes it, when no manifest names it any more.
     """
     site = around.site
     tree = f"{site.release_dir}/{static.path}"
-    released = ReleaseAssets(tree, site.release_dir, static, place, site.number)
+    released = ReleaseAssets(tree, site.release_dir, static, place, site.number, app_server)
     yield Step("assets-release", f"Publish the static files in {place.store}", released)
     to = f"{site.release_dir}/{static.manifest_path}"
     title = f"Put the manifest at {static.manifest_path}"
-    yield Step("assets-manifest", title, PlaceManifest(place, site.number, to))
+    yield Step("assets-manifest", title, PlaceManifest(place, site.number, app_server, to))
     # A CDN may lag behind its store: the engine tries this a few times.
-    asked = VerifyAssets(place, site.number)
+    asked = VerifyAssets(place, site.number, app_server)
     yield Step("assets-verify", f"Ask for every file at {place.base_url}", asked)

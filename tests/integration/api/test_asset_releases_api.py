@@ -1,5 +1,7 @@
 """/v1/instances/{ref}/asset-releases: a set of static files for each app server."""
 
+import json
+
 import pytest
 
 from app import services
@@ -9,6 +11,11 @@ from tests.integration.api.test_pages_api import walk
 from tests.support.asset_reports import MISSING, failed, published
 from tests.support.problems import check_problem
 from tests.support.worked import claim
+from worker.assets.building.hashing import Hashing
+from worker.assets.building.intake import Taken
+from worker.assets.building.resolving import broken
+from worker.assets.building.scanning import scan
+from worker.assets.publishing.published import own_key
 
 ORDER = {"kind": "provision", "instance": "shop"}
 RELEASES = "/v1/instances/shop/asset-releases"
@@ -118,3 +125,14 @@ async def test_an_app_server_names_its_release(client, publish):
     await made(client.post("/v1/jobs", json=ORDER))
     found = (await made(client.get("/v1/instances/shop/app-servers")))["items"]
     assert [item["asset_release"] for item in found] == [None, "c0ffee-1"]
+
+
+async def test_the_example_of_the_documentation_is_what_a_worker_writes(client):
+    schemas = (await made(client.get("/openapi.json")))["components"]["schemas"]
+    [example] = schemas["AssetRelease"]["examples"]
+    assert example["manifest_url"] == example["base_url"] + own_key(example["release"])
+    text = "\n" * 40 + "//# sourceMappingURL=app.js.map"
+    found = scan("js/app.js", text.encode(), modules=True, base_url="/static/")
+    taken = Taken("js/app.js", Hashing().digest(), found)
+    [missing] = broken([taken], {"js/apps.js.map": ""})
+    assert example["warnings"] == [json.loads(json.dumps(missing.as_json()))]

@@ -131,7 +131,7 @@ def test_interrupting_the_wait_leaves_the_job_to_finish(stack, liftlock, instanc
 
 
 def test_a_site_without_static_files_has_no_asset_release(liftlock, instance):
-    assert liftlock("assets", "list", instance).stderr == "It has no asset release.\n"
+    assert liftlock("assets", "list", instance).stderr == "It has no such asset release.\n"
     assert json.loads(liftlock("assets", "list", instance, "--json").stdout) == []
     told = liftlock("assets", "show", instance, "v1-1", code=2).stderr
     assert f"Instance {instance} has no asset release 'v1-1'." in told

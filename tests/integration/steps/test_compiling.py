@@ -1,7 +1,9 @@
 """Compilers of recipes, in real shells."""
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,10 @@ from worker.steps.site import Site
 SITE = Site("site", 1, "1.6")
 AROUND = Surroundings(SITE, {"PAGE": "it's $HOME"}, ())
 UPPER = 'echo ran >>"$HOME/log"; tr a-z A-Z <"$1" >"$2"'
+
+
+def compiler(run: str, match: str = "*.less", extension: str = ".css") -> Compiler:
+    return Compiler(match=match, run=run, extension=extension)
 
 
 class Host:
@@ -51,14 +57,21 @@ class Host:
         file.chmod(0o755)
         return f'"{file}" {{in}} {{out}}'
 
+    def commands(self, *compilers: Compiler):
+        return compiling.compile_files("static", compilers, Surroundings(self.site, AROUND.env, ()))
+
     def command(self, run: str, match: str = "*.less", extension: str = ".css"):
-        around = Surroundings(self.site, AROUND.env, ())
-        return compiling.compile_files(
-            "static", Compiler(match=match, run=run, extension=extension), around
-        )
+        return self.commands(compiler(run, match, extension))
 
     def compile(self, run: str, match: str = "*.less", extension: str = ".css"):
         return self.shell.run(self.command(run, match, extension))
+
+    def compile_all(self, *compilers: Compiler):
+        return self.shell.run(self.commands(*compilers))
+
+    @property
+    def made(self) -> list[str]:
+        return sorted(path.name for path in self.static.iterdir())
 
 
 @pytest.fixture
@@ -122,7 +135,76 @@ def test_a_missing_program_is_told_before_anything_runs(host):
     command = host.command("no-such-compiler {in} {out}")
     ran = host.shell.run(command)
     assert command.failures[ran.exit_code].code == "tool-missing"
-    assert "there is no program no-such-compiler; PATH is /" in ran.output
+    assert "there is no program no-such-compiler for *.less; PATH is /" in ran.output
+
+
+def test_a_missing_program_of_any_compiler_is_told_before_one_runs(host):
+    host.write("a.less", "x")
+    host.write("a.ts", "x")
+    good, bad = compiler(host.program(UPPER)), compiler("no-such {in} {out}", "*.ts", ".js")
+    ran = host.compile_all(good, bad)
+    assert "there is no program no-such for *.ts" in ran.output
+    assert (ran.exit_code, host.runs, host.made) == (84, 0, ["a.less", "a.ts"])
+
+
+def test_a_missing_program_that_nothing_needs_is_no_problem(host):
+    host.write("a.css", "x")
+    assert host.compile("no-such {in} {out}").exit_code == 0
+
+
+def test_two_compilers_that_make_the_same_file_are_refused_before_one_runs(host):
+    host.write("a.less", "x")
+    host.write("a.scss", "x")
+    run = host.program(UPPER)
+    ran = host.compile_all(compiler(run), compiler(run, "*.scss"))
+    assert "a.css is made of a.less and of a.scss; rename one or narrow `match`" in ran.output
+    assert (ran.exit_code, host.runs, host.made) == (85, 0, ["a.less", "a.scss"])
+
+
+def test_two_compilers_of_the_same_file_are_refused(host):
+    host.write("a.less", "x")
+    run = host.program(UPPER)
+    ran = host.compile_all(compiler(run), compiler(run, "a.*"))
+    assert "two compilers make a.css of a.less" in ran.output
+    assert host.runs == 0
+
+
+def test_two_programs_that_write_the_same_file_beside_theirs_are_refused(host):
+    host.write("a.less", "x")
+    host.write("b.less", "x")
+    ran = host.compile(host.program('cp "$1" "$2"; echo x >"${2%/*}/part.js"'))
+    assert "part.js is made of a.less and of b.less" in ran.output
+    assert (ran.exit_code, host.made) == (85, ["a.less", "b.less"])
+
+
+def test_what_a_compiler_makes_is_no_source_for_another_however_often_it_runs(host):
+    host.write("a.ts", "x")
+    host.write("b.js", "x")
+    run = host.program(UPPER)
+    both = (compiler(run, "*.ts", ".js"), compiler(run, "*.js", ".min.js"))
+    for _ in range(2):
+        assert host.compile_all(*both).exit_code == 0
+        assert host.made == ["a.js", "a.ts", "b.js", "b.min.js"]
+
+
+def test_what_a_killed_run_left_goes_after_a_day(host):
+    host.write("a.less", "x")
+    cache = host.base / host.site.shared_dir / ".compiled"
+    for name, days in ((".new-old", 3), (".new-young", 0), ("kept", 3), ("spent", 40)):
+        (cache / name).mkdir(parents=True)
+        then = time.time() - days * 86_400
+        os.utime(cache / name, (then, then))
+    host.compile(host.program(UPPER))
+    left = {path.name for path in cache.iterdir() if len(path.name) < 20}
+    assert left == {".new-young", "kept"}
+
+
+def test_static_files_behind_a_link_are_compiled(host):
+    host.write("../elsewhere/a.less", "x")
+    host.static.rmdir()
+    host.static.symlink_to("elsewhere")
+    assert host.compile(host.program(UPPER)).exit_code == 0
+    assert host.made == ["a.css", "a.less"]
 
 
 def test_a_missing_folder_is_told(host):
@@ -144,7 +226,13 @@ def test_every_failing_file_is_told_with_command_and_last_words(host):
     assert command.failures[ran.exit_code].title == "Static files could not be compiled"
     for name in "ab":
         assert f"{name}.less: `{run}` ended with exit code 4. It said:\nline 3: no }}" in ran.output
-    assert (host.static / "c.css").read_text() == "c"
+
+
+def test_nothing_is_put_in_its_place_when_a_file_fails(host):
+    host.write("a.less", "a")
+    host.write("b.less", "b")
+    host.compile(host.program('grep a "$1" && exit 4; cp "$1" "$2"'))
+    assert host.made == ["a.less", "b.less"]
 
 
 def test_of_many_words_the_first_and_the_last_are_told(host):
@@ -165,7 +253,10 @@ def test_a_program_that_makes_nothing_is_a_failure(host, text):
 
 @pytest.mark.parametrize(
     ("match", "extension", "words"),
-    [("a.*", ".css", "another file makes a.css"), ("*.less", ".less", "would replace it")],
+    [
+        ("a.*", ".css", "a.css is made of a.less and of a.sass"),
+        ("*.less", ".less", "would replace it"),
+    ],
 )
 def test_what_would_replace_a_file_is_refused(host, match, extension, words):
     host.write("a.less", "x")
@@ -206,6 +297,16 @@ def test_a_change_of_anything_it_may_read_compiles_again(host, change):
     change(host)
     host.compile(run)
     assert host.runs == 2
+
+
+def test_a_change_of_a_script_among_the_words_compiles_again(host):
+    script = host.base / "build.sh"
+    for number, text in ((1, 'cp "$1" "$2"'), (2, 'echo new >"$2"')):
+        host.number = number
+        host.write("a.less", "x")
+        script.write_text(text)
+        assert host.compile(f'sh "{script}" {{in}} {{out}}').exit_code == 0
+    assert (host.static / "a.css").read_text() == "new\n"
 
 
 def test_a_program_sees_its_source_from_its_output_in_the_same_way_in_every_release(host):

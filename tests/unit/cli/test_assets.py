@@ -36,7 +36,7 @@ def release(**fields):
         "warnings_total": 1,
         "errors_total": 0,
         "base_url": "https://static.example.org/shop/",
-        "manifest_url": "https://static.example.org/shop/_releases/c0ffee-3/staticfiles.json",
+        "manifest_url": "https://static.example.org/shop/_releases/c0ffee-3/assets.json",
         "verified_at": "2026-11-21T05:00:09Z",
         "created_at": "2026-11-21T05:00:04Z",
         **fields,
@@ -54,7 +54,19 @@ def test_the_list_tells_how_many_files_how_big_and_how_many_are_new(cli, api):
 
 def test_a_site_without_any_is_said_to_have_none(cli, api):
     api.on("GET", RELEASES, page())
-    assert cli("assets", "list", "shop").stderr == "It has no asset release.\n"
+    assert cli("assets", "list", "shop").stderr == "It has no such asset release.\n"
+
+
+def test_the_list_can_be_of_one_status(cli, api):
+    api.on("GET", RELEASES, page(release(status="failed")))
+    assert "failed" in cli("assets", "list", "shop", "--status", "failed").stdout
+    assert dict(api.requests[-1].url.params)["status"] == "failed"
+
+
+def test_a_status_that_there_is_not_names_those_that_there_are(cli):
+    told = cli("assets", "list", "shop", "--status", "done")
+    assert told.exit_code == 2
+    assert "'published', 'verified', 'failed'" in told.stderr
 
 
 def test_programs_get_the_list_and_the_release_as_they_are(cli, api):

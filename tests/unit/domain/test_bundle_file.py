@@ -81,3 +81,10 @@ def test_a_recipe_is_checked_in_the_same_way():
     text += "    - {match: '*.less', run: lessc, extension: .css}\n"
     with pytest.raises(InvalidRecipe, match="line 6, /static/compilers/0/run: the command"):
         recipe.parse(text)
+
+
+def test_compilers_of_a_recipe_need_a_folder_to_work_in():
+    text = "name: a\nstart: {run: x}\ncheck: {}\nstatic:\n  compilers:\n"
+    text += "    - {match: '*.less', run: 'lessc {in} {out}', extension: .css}\n"
+    with pytest.raises(InvalidRecipe, match="line 5, /static/compilers: compilers need `path`"):
+        recipe.parse(text)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
 from app.domain.job import JobKind
@@ -14,6 +15,7 @@ from worker.steps.step import Command, Failure, Note, OnCancel, PortFree, Probe,
 FAILURE = Failure("check-failed", "No answer", "look")
 ALIVE = Command("alive")
 PLACE = AssetPlace("s3://assets/shop", "https://static.example/shop/")
+SERVER = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11")
 STATIC = Static(path="public", publish=True, lenient=True)
 PLAN = Plan(
     JobKind.PROVISION,
@@ -31,9 +33,9 @@ PLAN = Plan(
         Step("note", "Note", Note("app-server.status", {"status": "running"})),
         Step("send", "Send", Upload(Path("out"), "apps/x/static")),
         Step("wait", "Wait", Wait(None, Command("there?"), 30, 600, FAILURE)),
-        Step("release", "Release", ReleaseAssets("a/r/public", "a/r", STATIC, PLACE, 3)),
-        Step("manifest", "Put", PlaceManifest(PLACE, 3, "a/r/public/staticfiles.json")),
-        Step("verify", "Verify", VerifyAssets(PLACE, 3)),
+        Step("release", "Release", ReleaseAssets("a/r/public", "a/r", STATIC, PLACE, 3, SERVER)),
+        Step("manifest", "Put", PlaceManifest(PLACE, 3, SERVER, "a/r/public/staticfiles.json")),
+        Step("verify", "Verify", VerifyAssets(PLACE, 3, SERVER)),
     ),
     on_failure=(Step("log", "Show the log", Command("tail")),),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -38,6 +39,7 @@ stop: {timeout: 7}
 check: {path: /up, path_setting: PAGE, status: [200, 204], contains: Welcome, tries: 3, every: 0.1}
 diagnose: [{name: versions, run: make versions}]
 """)
+SERVER = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11")
 PLACE = AssetPlace("s3://assets", "https://static.example.org/")
 RELEASED = parse("""
 name: released
@@ -56,6 +58,7 @@ HOSTILE = ["v2; rm -rf /", "$(id)", "a\nb", 'it\'s "quoted"', "`id`"]
 
 def request(**changes: object) -> ProvisionRequest:
     values: dict[str, object] = {
+        "app_server": SERVER,
         "number": 4,
         "instance": "guestbook",
         "repository": "https://git.example.org/guestbook.git",
@@ -390,7 +393,7 @@ def test_static_files_are_compiled_published_and_verified_before_the_site_is_sta
     wanted = [
         "static-collect",
         "static-there",
-        "static-compile-1",
+        "static-compile",
         "assets-release",
         "assets-manifest",
         "assets-verify",
@@ -404,11 +407,11 @@ def test_a_release_knows_its_tree_its_place_and_where_the_site_reads_the_manifes
     plan, place = released(), PLACE.of("guestbook")
     site = request(recipe=RELEASED).site
     assert step(plan, "assets-release").action == ReleaseAssets(
-        f"{site.release_dir}/public", site.release_dir, RELEASED.static, place, 4
+        f"{site.release_dir}/public", site.release_dir, RELEASED.static, place, 4, SERVER
     )
     manifest = f"{site.release_dir}/public/staticfiles.json"
-    assert step(plan, "assets-manifest").action == PlaceManifest(place, 4, manifest)
-    assert step(plan, "assets-verify").action == VerifyAssets(place, 4)
+    assert step(plan, "assets-manifest").action == PlaceManifest(place, 4, SERVER, manifest)
+    assert step(plan, "assets-verify").action == VerifyAssets(place, 4, SERVER)
 
 
 def test_what_is_published_is_not_taken_back() -> None:

@@ -10,11 +10,12 @@ from app.domain.recipe_static import Bundle, Bundles
 from worker.assets.bundles import css_bundle, javascript_bundle
 from worker.assets.bundles.combining import Combined, Piece
 from worker.assets.bundles.minifying import CannotMinify, Kind, minified
-from worker.assets.problem import AssetError, Problem
+from worker.assets.problem import AssetError, Problem, refuse
 from worker.assets.tree import Tree, disk_name
 from worker.assets.url import nearest
 
 _FOLDER = "bundled"
+_HINT = "Nothing was built. Correct the bundles or these files."
 _BOM = "\ufeff"
 
 
@@ -25,7 +26,7 @@ def bundle(tree: Tree, bundles: Bundles, *, only: Sequence[str], scratch: Path) 
     not-utf-8, import-too-late, module-in-bundle, minify-failed.
     """
     plan = _Plan(tree, bundles)
-    _refuse([*_unknown(bundles, only), *plan.problems])
+    refuse([*_unknown(bundles, only), *plan.problems], _HINT)
     files = dict(tree.files)
     problems: list[Problem] = []
     for name in plan.order(only or tuple(bundles.bundles)):
@@ -40,7 +41,7 @@ def bundle(tree: Tree, bundles: Bundles, *, only: Sequence[str], scratch: Path) 
         made.parent.mkdir(parents=True, exist_ok=True)
         made.write_bytes(text.encode())
         files[wanted.output] = made
-    _refuse(problems)
+    refuse(problems, _HINT)
     return Tree(dict(sorted(files.items())))
 
 
@@ -131,7 +132,7 @@ def _read(files: Mapping[str, Path]) -> list[Piece]:
         except UnicodeDecodeError as error:
             message = f"{path}: not utf-8 at byte {error.start}; convert the file to utf-8"
             problems.append(Problem("not-utf-8", message, path))
-    _refuse(problems)
+    refuse(problems, _HINT)
     return parts
 
 
@@ -159,8 +160,3 @@ def _unknown(bundles: Bundles, only: Sequence[str]) -> list[Problem]:
         for name in only
         if name not in bundles.bundles
     ]
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    if problems:
-        raise AssetError(problems, "Nothing was built. Correct the bundles or these files.")

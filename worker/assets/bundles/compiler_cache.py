@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from app.domain.recipe_static import Compiler
@@ -14,6 +17,8 @@ from worker.assets.tree import Tree
 
 #: Goes up when the layout of an entry changes.
 _VERSION = 1
+#: Names of entries, and of what will be one; and the days that they stay unused.
+_UNUSED = ((re.compile("[0-9a-f]{64}"), 30), (re.compile(r"\.new-.*"), 1))
 #: Outside the tree, and still part of what a compiler reads: which packages, which settings.
 _SETTINGS = (
     "package.json",
@@ -65,6 +70,7 @@ def take(entry: Path, folder: Path) -> bool:
     """Copy what an earlier run made into the empty `folder`; False when there is nothing."""
     if not entry.is_dir():
         return False
+    os.utime(entry)
     shutil.copytree(entry, folder, dirs_exist_ok=True)
     return True
 
@@ -79,6 +85,18 @@ def keep(folder: Path, entry: Path) -> None:
         except OSError:
             if not entry.is_dir():
                 raise
+
+
+def prune(cache: Path) -> None:
+    """Remove entries that nothing took for 30 days, and what a killed run left a day ago.
+
+    Whatever else lies in the folder stays.
+    """
+    for path in cache.iterdir() if cache.is_dir() else ():
+        longest = next((days for pattern, days in _UNUSED if pattern.fullmatch(path.name)), None)
+        with suppress(FileNotFoundError):
+            if longest and time.time() - path.stat().st_mtime > longest * 86_400:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _programs(words: Sequence[str], folder: Path) -> Iterator[Path]:

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from posixpath import basename, dirname, join, splitext
 
 from app.domain.recipe_static import Compiler
-from worker.assets.bundles import compiled_map, program
-from worker.assets.bundles.compiler_cache import Keys, keep, take
-from worker.assets.problem import AssetError, Problem
+from worker.assets.bundles import compiled_map
+from worker.assets.bundles.compiler_cache import Keys, keep, prune, take
+from worker.assets.bundles.program import Programs
+from worker.assets.problem import Problem, refuse
 from worker.assets.tree import Tree, disk_name
 
 _FOLDER = "compiled"
+_HINT = "Nothing was built. Correct the compilers or these files."
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,32 @@ def compile_all(
     comes along. Raises AssetError: compiler-missing, compiler-conflict, compiler-failed or
     compiler-silent, one problem for each file.
     """
-    works = tuple(_works(tree, compilers, scratch / _FOLDER))
+    works = _works(tree, compilers, scratch / _FOLDER)
     if not works:
         return tree
-    _refuse([*_missing(works), *_conflicts([(work.output, work.path) for work in works])])
+    refuse([*_missing(works), *_conflicts([(work.output, work.path) for work in works])], _HINT)
     keys = Keys(tree) if cache else None
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        problems = list(pool.map(lambda work: _compile(work, keys, cache), works))
-    _refuse([problem for problem in problems if problem])
+    if cache:
+        prune(cache)
+    # Programs end first: the pool waits for those that run, and after Ctrl-C nobody needs them.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, Programs() as programs:
+        problems = list(pool.map(lambda work: _compile(work, programs, keys, cache), works))
+    refuse([problem for problem in problems if problem], _HINT)
     made = [(path, file, work.path) for work in works for path, file in _results(work)]
-    _refuse(list(_conflicts([(path, by) for path, _, by in made])))
+    refuse([*_conflicts([(path, by) for path, _, by in made])], _HINT)
     files = {**tree.files, **{path: file for path, file, _ in made}}
     return Tree(dict(sorted(files.items())))
 
 
-def _works(tree: Tree, compilers: Sequence[Compiler], folder: Path) -> Iterator[_Work]:
-    number = 0
-    for compiler in compilers:
-        for path, source in tree.files.items():
-            if fnmatchcase(path, compiler.match) or fnmatchcase(basename(path), compiler.match):
-                output = splitext(path)[0] + compiler.extension
-                yield _Work(path, source, output, compiler, folder / str(number))
-                number += 1
+def _works(tree: Tree, compilers: Sequence[Compiler], folder: Path) -> tuple[_Work, ...]:
+    works = [
+        _Work(path, source, splitext(path)[0] + compiler.extension, compiler, folder / f"{number}")
+        for number, (compiler, (path, source)) in enumerate(product(compilers, tree.files.items()))
+        if fnmatchcase(path, compiler.match) or fnmatchcase(basename(path), compiler.match)
+    ]
+    # A file of the sources that will be replaced is no source.
+    made = {work.output for work in works if work.output != work.path}
+    return tuple(work for work in works if work.path not in made)
 
 
 def _missing(works: Sequence[_Work]) -> Iterator[Problem]:
@@ -84,16 +91,22 @@ def _missing(works: Sequence[_Work]) -> Iterator[Problem]:
 def _conflicts(made: Sequence[tuple[str, str]]) -> Iterator[Problem]:
     makers: dict[str, str] = {}
     for output, path in made:
-        other = makers.setdefault(output, path)
         if output == path:
             message = f"{path}: its compiler would replace it; choose another `extension`"
-            yield Problem("compiler-conflict", message, path)
-        elif other != path:
+        elif output not in makers:
+            makers[output] = path
+            continue
+        elif makers[output] == path:
+            message = f"two compilers make {output} of {path}; narrow the `match` of one"
+        else:
+            other = makers[output]
             message = f"{output} is made of {other} and of {path}; rename one or narrow `match`"
-            yield Problem("compiler-conflict", message, path)
+        yield Problem("compiler-conflict", message, path)
 
 
-def _compile(work: _Work, keys: Keys | None, cache: Path | None) -> Problem | None:
+def _compile(
+    work: _Work, programs: Programs, keys: Keys | None, cache: Path | None
+) -> Problem | None:
     work.folder.mkdir(parents=True)
     words = shlex.split(work.compiler.run)
     words[0] = os.path.abspath(shutil.which(words[0]) or words[0])  # noqa: PTH100 - links stay
@@ -106,15 +119,15 @@ def _compile(work: _Work, keys: Keys | None, cache: Path | None) -> Problem | No
         )
         for word in words
     ]
-    problem = _run(work, words)
+    problem = _run(work, programs, words)
     compiled_map.rebase(work.folder, work.source)
     if entry and not problem:
         keep(work.folder, entry)
     return problem
 
 
-def _run(work: _Work, words: Sequence[str]) -> Problem | None:
-    ended = program.run(words, work.source.parent)
+def _run(work: _Work, programs: Programs, words: Sequence[str]) -> Problem | None:
+    ended = programs.run(words, work.source.parent)
     told = f"`{shlex.join(words)}`, run in {work.source.parent}"
     said = f"It said:\n{ended.said}" if ended.said else "It said nothing."
     if ended.exit_code != 0:
@@ -134,8 +147,3 @@ def _results(work: _Work) -> Iterator[tuple[str, Path]]:
         if file.is_file():
             name = os.fsencode(file.relative_to(work.folder)).decode(errors="replace")
             yield join(folder, name), file
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    if problems:
-        raise AssetError(problems, "Nothing was built. Correct the compilers or these files.")
