@@ -9,8 +9,13 @@ from typing import Any
 
 #: Their names beside the built files, and in the folder of a published release.
 OWN, DJANGO = "assets.json", "staticfiles.json"
+#: The folder of all published releases in a store.
+RELEASES = "_releases"
+#: Hex digits of the MD5 that stand in a hashed name; as many make the hash of a manifest.
+HASH = 12
+#: By content coding, what the name of a compressed copy ends in.
+ENDINGS = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
 _VERSION = 1
-_HASH = 12
 
 
 class BadManifest(Exception):
@@ -54,7 +59,7 @@ class Manifest:
     def hash(self) -> str:
         """Django's: of the names alone."""
         names = json.dumps([(path, self.files[path].name) for path in sorted(self.files)])
-        return hashlib.md5(names.encode(), usedforsecurity=False).hexdigest()[:_HASH]
+        return hashlib.md5(names.encode(), usedforsecurity=False).hexdigest()[:HASH]
 
     def as_json(self) -> bytes:
         """Ours; the same bytes whatever order the files came in."""

@@ -23,8 +23,8 @@ _ONCE = {"max_retries": 0, "retry_timeout": _LONGEST}
 
 
 @dataclass(frozen=True)
-class Place:
-    """A store's URL, understood."""
+class StoreUrl:
+    """Where a store is, and how obstore is to open it."""
 
     #: Without a final `/`.
     url: str
@@ -53,7 +53,7 @@ def base_url_problem(url: str) -> str | None:
     return None
 
 
-def read_place(url: str, environment: Mapping[str, str]) -> Place:
+def read_store_url(url: str, environment: Mapping[str, str]) -> StoreUrl:
     """Raises AssetError (bad-store-url) without repeating what may be a secret."""
     if problem := base_url_problem(url):
         raise _bad(f"The URL of the store {problem}")
@@ -67,21 +67,21 @@ def read_place(url: str, environment: Mapping[str, str]) -> Place:
         raise _bad(f"{url} names no bucket")
     options = {"retry_config": _ONCE, "client_options": _client()}
     if parts.scheme != "s3":
-        return Place(clean, options=options)
+        return StoreUrl(clean, options=options)
     return _s3(clean, options, environment)
 
 
-def _folder(host: str, path: str, url: str) -> Place:
+def _folder(host: str, path: str, url: str) -> StoreUrl:
     if host not in {"", "localhost"} or not path.startswith("/"):
         raise _bad(f"{url} is no folder of this machine")
-    return Place(url, Path(path))
+    return StoreUrl(url, Path(path))
 
 
-def _s3(url: str, options: dict[str, Any], environment: Mapping[str, str]) -> Place:
+def _s3(url: str, options: dict[str, Any], environment: Mapping[str, str]) -> StoreUrl:
     endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), None)
     config = {"checksum_algorithm": "SHA256"}
     if endpoint is None:
-        return Place(url, config=config, options=options)
+        return StoreUrl(url, config=config, options=options)
     if problem := base_url_problem(endpoint):
         raise _bad(f"AWS_ENDPOINT_URL {problem}")
     asked = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
@@ -93,7 +93,7 @@ def _s3(url: str, options: dict[str, Any], environment: Mapping[str, str]) -> Pl
         )
     client = {**options["client_options"], "allow_http": True}
     config = {"region": "us-east-1"} | config if _no_region(environment) else config
-    return Place(
+    return StoreUrl(
         url,
         config={**config, "endpoint": endpoint.rstrip("/")},
         options={**options, "client_options": client},

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shlex
 import stat
 
 import pytest
@@ -172,8 +173,19 @@ async def test_a_damaged_object_is_reported_with_the_command_that_removes_it(bui
     with pytest.raises(AssetError) as refused:
         await publish(built, store, "v1")
     assert refused.value.problems[0].code == "damaged-object"
-    assert f"{name}'" in refused.value.hint
+    assert name in refused.value.hint
     assert await store.get(name) == b"short"
+
+
+async def test_the_command_that_removes_an_object_runs_nothing_else(tmp_path, store):
+    odd = "$(touch pwn)'; rm x'.css"
+    write_built(tmp_path / "odd", {odd: b"a"})
+    name = hashed(odd, b"a")
+    await store.put(name, b"short", headers.of_record())
+    with pytest.raises(AssetError) as refused:
+        await publish(tmp_path / "odd", store, "v1")
+    command = refused.value.hint.partition(": ")[2]
+    assert shlex.split(command)[-1].endswith(f"/{name}")
 
 
 async def test_a_folder_that_is_no_build_says_how_to_make_one(tmp_path, store):

@@ -26,6 +26,8 @@ class Site:
 
     answers: dict[str, tuple[int, dict[str, str], bytes]]
     change: object = None
+    #: The file that it is about.
+    changed: str = CSS
     asked: list[str] = field(default_factory=list)
     busy: set[asyncio.Task] = field(default_factory=set)
 
@@ -44,7 +46,7 @@ class Site:
             packed |= line.lower().strip() == b"accept-encoding: gzip"
         self.asked.append(path)
         answer = self.answers.get(path, (404, {}, b"no"))
-        if self.change and path.endswith(CSS):
+        if self.change and path.endswith(self.changed):
             answer = self.change(answer, packed) or answer
         await send(writer, *answer)
 
@@ -100,6 +102,20 @@ async def test_compressed_copies_are_compared_where_the_server_offers_them(manif
     (problem,) = await problems(manifest, site)
     assert (problem.code, problem.file) == ("altered", CSS)
     assert "sent as gzip" in problem.message
+
+
+async def test_a_file_without_a_copy_excuses_no_other(manifest, site):
+    """The first file in order is sent as it is, the last as gzip of other bytes."""
+    last = hashed("x.js", FILES["x.js"])
+
+    def changed(answer, packed):
+        told = {**answer[1], "Content-Encoding": "gzip"}
+        return (200, told, gzip.compress(b"2;\n")) if packed else None
+
+    site.change, site.changed = changed, last
+    async with site.running() as url:
+        (problem,) = await verify(manifest, url, at_once=1, pause=0.0)
+    assert (problem.code, problem.file) == ("altered", last)
 
 
 async def test_a_copy_that_unpacks_to_the_file_is_right(manifest, site):

@@ -10,7 +10,7 @@ import typer
 
 from worker.assets.cli import telling
 from worker.assets.problem import AssetError
-from worker.assets.publishing.checking import check
+from worker.assets.publishing.checking import check, hint_of
 from worker.assets.publishing.garbage import Garbage, collect_garbage
 from worker.assets.publishing.publish import Published, publish
 from worker.assets.publishing.published import list_revisions
@@ -18,7 +18,7 @@ from worker.assets.publishing.store import open_store
 
 T = TypeVar("T")
 
-StoreUrl = Annotated[
+StoreArgument = Annotated[
     str, typer.Argument(metavar="STORE", help="s3://bucket/prefix or file:///folder.")
 ]
 Revision = Annotated[
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def publish_release(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that `build` made.")],
-    store: StoreUrl,
+    store: StoreArgument,
     *,
     revision: Revision,
     at_once: AtOnce = 16,
@@ -103,14 +103,13 @@ def verify_release(
     work = check(place, revision, base_url=base_url, tell=telling.note)
     manifest, problems = _run(work, as_json=as_json)
     if problems:
-        hint = "Publish the same folder again: what is missing is put again."
-        telling.refuse(AssetError(problems, hint), as_json=as_json)
+        telling.refuse(AssetError(problems, hint_of(problems)), as_json=as_json)
     files = len({asset.name for asset in manifest.files.values()})
     answer = {"ok": True, "revision": revision, "files": files}
     telling.answer(answer, f"{files} files of {revision} are as published", as_json=as_json)
 
 
-def show_releases(store: StoreUrl, *, as_json: Json = False) -> None:
+def show_releases(store: StoreArgument, *, as_json: Json = False) -> None:
     """List the published releases, the newest last.
 
     Examples:
@@ -133,7 +132,7 @@ def show_releases(store: StoreUrl, *, as_json: Json = False) -> None:
 
 
 def remove_garbage(
-    store: StoreUrl,
+    store: StoreArgument,
     *,
     keep: Annotated[
         list[str] | None, typer.Option(metavar="R", help="Keep this release; repeatable.")

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-import typer
-
 from worker.assets.problem import AssetError
 
 #: Typer's mark for a paragraph that keeps its lines.
@@ -41,9 +39,9 @@ def refuse(error: AssetError, *, as_json: bool) -> NoReturn:
             note(f"error: {problem.message}{nearest}")
         if error.hint:
             note(error.hint)
-    raise typer.Exit(REFUSED)
+    raise SystemExit(REFUSED)
 
 
 def interrupted() -> NoReturn:
     note("interrupted; run it again to continue")
-    raise typer.Exit(INTERRUPTED)
+    raise SystemExit(INTERRUPTED)

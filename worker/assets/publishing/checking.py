@@ -1,7 +1,7 @@
 """Compare a published release with its manifest, in its store or where browsers find it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import httpx
 
@@ -14,6 +14,13 @@ from worker.assets.publishing.verifying import verify
 
 _HTTP = ("http://", "https://")
 _OK, _PATIENCE = 200, 30.0
+#: By code, the one that has to be followed first at the top.
+_HINTS = {
+    "bad-base-url": "Give the URL below which browsers find them, as https://static.example/shop/.",
+    "damaged-object": "Remove what is damaged from the store, then publish the same folder again.",
+    "object-missing": "Publish the same folder again: what is missing is put again.",
+}
+_SERVING = "Correct what the server or the CDN sends; what is in the store, `verify STORE` tells."
 
 
 async def check(
@@ -36,6 +43,12 @@ async def check(
     if base_url:
         return manifest, await verify(manifest, base_url, tell=tell)
     return manifest, await inspect(manifest, store, tell=tell)
+
+
+def hint_of(problems: Collection[Problem]) -> str:
+    """What to do about what a check has found."""
+    codes = {problem.code for problem in problems}
+    return next((hint for code, hint in _HINTS.items() if code in codes), _SERVING)
 
 
 async def _fetch(url: str) -> Manifest:

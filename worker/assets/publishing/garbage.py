@@ -6,16 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from worker.assets.publishing import headers
-from worker.assets.publishing.locking import REMOVED, Lock
+from worker.assets.publishing.locking import Lock, removed_key
 from worker.assets.publishing.published import (
     LOCK,
     django_key,
     no_such_release,
-    note_key,
     own_key,
     released_in,
 )
-from worker.assets.publishing.store import Listed, Store
+from worker.assets.publishing.store import Store
 from worker.assets.publishing.survey import Survey, read_survey
 
 _BATCH = 500
@@ -49,10 +48,6 @@ class Garbage:
         return "\n".join(lines)
 
 
-def _silent(_: str) -> None:
-    return
-
-
 async def collect_garbage(
     store: Store,
     *,
@@ -60,14 +55,16 @@ async def collect_garbage(
     keep_newest: int | None,
     grace: timedelta,
     dry_run: bool,
-    tell: Callable[[str], None] = _silent,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Garbage:
     """Remove what no kept release names and what is older than `grace`.
 
     Kept are the revisions of `keep`, the `keep_newest` newest releases, and those younger than
     `grace`; every release when both are None. Only names that a manifest in the store has said
-    are ever deleted: what others put there stays. Raises AssetError (no-such-release,
-    bad-manifest, collecting-garbage, lock-lost, store-...); then nothing that is kept is lost.
+    are ever deleted: what others put there stays. Ages are told by the store's own clock; a dry
+    run, which puts nothing, does not see that clock and takes this machine's. Raises AssetError
+    (no-such-release, bad-manifest, collecting-garbage, lock-lost, store-...); then nothing that
+    is kept is lost.
     """
     wishes = _Wishes(keep, keep_newest, grace)
     if dry_run:
@@ -102,29 +99,33 @@ class _Collection:
         self._files = {
             key: listing
             for key, listing in survey.known().items()
-            if key not in named and self._is_old(listing)
+            if key not in named and self._is_old(listing.modified)
         }
 
     async def remove(self, lock: Lock) -> None:
         """Manifests first, so that no release is there with files missing."""
         for revision in sorted(self._doomed):
-            await lock.check()
-            await self._remove_release(revision)
+            await self._remove_release(revision, lock)
         keys = sorted(self._files)
         for start in range(0, len(keys), _BATCH):
-            await lock.check()
-            await self._store.delete(keys[start : start + _BATCH])
+            await self._delete(keys[start : start + _BATCH], lock)
             self._tell(f"removed {min(start + _BATCH, len(keys))} of {len(keys)} files")
-        await self._store.delete(self._survey.spent_notes(gone=self._files.keys()))
+        notes = sorted(self._survey.spent_notes(gone=self._files.keys()))
+        for start in range(0, len(notes), _BATCH):
+            await self._delete(notes[start : start + _BATCH], lock)
 
-    async def _remove_release(self, revision: str) -> None:
+    async def _delete(self, keys: Collection[str], lock: Lock) -> None:
+        await lock.check()
+        await self._store.delete(keys)
+
+    async def _remove_release(self, revision: str, lock: Lock) -> None:
         """Its names stay in a note until its files are gone, so that a later run knows them."""
         said = self._survey.manifests.pop(revision)
-        note = note_key(revision, REMOVED, said.text)
+        note = removed_key(revision, said.text)
         await self._store.put(note, said.text, headers.of_record())
         self._survey.notes[note] = said
-        await self._store.delete([own_key(revision)])
-        await self._store.delete([django_key(revision)])
+        await self._delete([own_key(revision)], lock)
+        await self._delete([django_key(revision)], lock)
         self._tell(f"removed release {revision}")
 
     def told(self, *, dry_run: bool) -> Garbage:
@@ -147,12 +148,8 @@ class _Collection:
             if revision not in every:
                 raise no_such_release(self._store, revision, every)
         newest = releases[max(0, len(releases) - (wishes.keep_newest or 0)) :]
-        young = {
-            released.revision
-            for released in releases
-            if not self._is_old(Listed(0, released.published))
-        }
+        young = {released.revision for released in releases if not self._is_old(released.published)}
         return {*(wishes.keep or ()), *(released.revision for released in newest), *young}
 
-    def _is_old(self, listing: Listed) -> bool:
-        return listing.modified <= self._survey.now - self._wishes.grace
+    def _is_old(self, modified: datetime) -> bool:
+        return modified <= self._survey.now - self._wishes.grace

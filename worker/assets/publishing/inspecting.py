@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from worker.assets.manifest import Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing.published import Stored, objects_of
-from worker.assets.publishing.store import Listed, Store
+from worker.assets.publishing.store import ObjectMeta, Store
 
 _TOLD = 10
 
@@ -34,7 +34,7 @@ async def inspect(
 
 
 async def _look(
-    store: Store, key: str, wanted: Stored, listed: Mapping[str, Listed]
+    store: Store, key: str, wanted: Stored, listed: Mapping[str, ObjectMeta]
 ) -> Problem | None:
     if key not in listed:
         return Problem("object-missing", f"{store.url}/{key} is not there", file=key)

@@ -1,9 +1,9 @@
 """Publish a built folder as the immutable release of one revision."""
 
 import asyncio
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing import headers, locking
 from worker.assets.publishing.built import BuiltFolder, read_built
 from worker.assets.publishing.published import (
+    LOCK,
     check_revision,
     django_key,
-    note_key,
     own_key,
     read_text,
 )
-from worker.assets.publishing.store import Listed, Store
+from worker.assets.publishing.store import ObjectMeta, Store
 from worker.assets.publishing.uploading import Uploading
 
 _NAMED = 5
@@ -42,17 +42,13 @@ class Published:
         return asdict(self)
 
 
-def _silent(_: str) -> None:
-    return
-
-
 async def publish(
     built: Path,
     store: Store,
     revision: str,
     *,
     at_once: int = 16,
-    tell: Callable[[str], None] = _silent,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Published:
     """Put what the store lacks, then the manifest of the revision, once and for all.
 
@@ -63,18 +59,23 @@ async def publish(
     the store failed five times (store-..., naming the key).
     """
     check_revision(revision)
-    folder, there = await asyncio.gather(
-        asyncio.to_thread(read_built, built), store.get(own_key(revision))
+    folder, (there, listed) = await asyncio.gather(
+        asyncio.to_thread(read_built, built), _look(store, revision)
     )
     release = _Release(folder, store, revision, tell)
     if there is not None:
         release.compare(there)
-        listed = await store.list()
-        locking.refuse_while_collecting(listed, datetime.now(UTC))
-        if not release.missing(listed) and django_key(revision) in listed:
+        # How old a lock is, can only be told beside an intent that was put just now.
+        if LOCK not in listed and release.is_whole(listed):
             tell(f"release {revision} is there already, whole")
             return release.told(set(), unchanged=True)
     return await release.publish(at_once)
+
+
+async def _look(store: Store, revision: str) -> tuple[bytes | None, Mapping[str, ObjectMeta]]:
+    """The release's manifest, and if it is there all that is in the store."""
+    there = await store.get(own_key(revision))
+    return there, {} if there is None else await store.list()
 
 
 class _Release:
@@ -85,17 +86,26 @@ class _Release:
 
     async def publish(self, at_once: int) -> Published:
         """Say what is meant, look, put, seal."""
-        intent = note_key(self._revision, locking.INTENT, self._built.text)
-        listed = await locking.declare(self._store, intent, self._built.text)
-        missing = self.missing(listed)
-        self._tell(f"{len(missing)} of {len(self._built.objects)} objects are to be put")
-        await Uploading(self._built, self._store, self._tell).put(missing, at_once=at_once)
-        await self._seal(intent)
-        await self._store.delete([intent])
+        declared = await locking.declare(self._store, self._revision, self._built.text)
+        missing = await self._put_missing(declared.listed, at_once)
+        if declared.has_taken_over:
+            # The last thing that its owner asked for may have been done only now.
+            missing |= await self._put_missing(await self._store.list(), at_once)
+        await self._seal(declared)
+        await self._store.delete([declared.intent])
         self._tell(f"published {self._revision}")
         return self.told(missing, unchanged=False)
 
-    def missing(self, listed: Mapping[str, Listed]) -> set[str]:
+    async def _put_missing(self, listed: Mapping[str, ObjectMeta], at_once: int) -> set[str]:
+        missing = self._missing(listed)
+        self._tell(f"{len(missing)} of {len(self._built.objects)} objects are to be put")
+        await Uploading(self._built, self._store, self._tell).put(missing, at_once=at_once)
+        return missing
+
+    def is_whole(self, listed: Mapping[str, ObjectMeta]) -> bool:
+        return not self._missing(listed) and django_key(self._revision) in listed
+
+    def _missing(self, listed: Mapping[str, ObjectMeta]) -> set[str]:
         """Keys to put. Raises AssetError: an object of a wrong size belongs to its manifest too."""
         wanted = self._built.objects
         damaged = [
@@ -129,15 +139,13 @@ class _Release:
         hint = "A release never changes: publish these files as another revision."
         raise AssetError([Problem("revision-differs", message, file=key)], hint)
 
-    async def _seal(self, intent: str) -> None:
+    async def _seal(self, declared: locking.Declared) -> None:
         """Both manifests, the deciding one last and only once."""
         own, django = own_key(self._revision), django_key(self._revision)
-        # In this order: an equal publish that ends takes away the intent after its manifest.
-        is_meant = await self._store.get(intent) is not None
         there = await self._store.get(own)
         if there is None:
-            if not is_meant:
-                raise locking.intent_lost(intent)
+            if await self._store.get(declared.intent) is None or not declared.is_lasting:
+                raise locking.intent_lost(declared.intent)
             text = self._built.manifest.as_django()
             await self._store.put(django, text, headers.of_record())
             if await self._store.create(own, self._built.text):
@@ -166,4 +174,6 @@ class _Release:
     def _removal(self, damaged: list[Problem]) -> str:
         first = damaged[0].file
         folder = self._store.folder
-        return f"rm '{folder}/{first}'" if folder else f"aws s3 rm '{self._store.url}/{first}'"
+        if folder:
+            return shlex.join(["rm", f"{folder}/{first}"])
+        return shlex.join(["aws", "s3", "rm", f"{self._store.url}/{first}"])

@@ -1,6 +1,5 @@
 """Where things are in a store, and the releases that are in it."""
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,19 +7,16 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from worker.assets import manifest as manifests
-from worker.assets.building.compressing import ENDINGS
-from worker.assets.manifest import Manifest
+from worker.assets.manifest import ENDINGS, HASH, RELEASES, Manifest
 from worker.assets.problem import AssetError, Problem
-from worker.assets.publishing.store import Listed, Store
+from worker.assets.publishing.store import ObjectMeta, Store
 
-RELEASES = "_releases"
 #: There while garbage is collected.
 LOCK = f"{RELEASES}/gc.json"
 
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}")
 _MANIFEST = re.compile(rf"{RELEASES}/([^/]+)/{re.escape(manifests.OWN)}")
-_HASHED = re.compile(r"(?:[^/]+/)*[^/]*\.[0-9a-f]{12}(?:\.[^/]*)?")
-_FINGERPRINT = 12
+_HASHED = re.compile(rf"(?:[^/]+/)*[^/]*\.[0-9a-f]{{{HASH}}}(?:\.[^/]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +45,6 @@ def own_key(revision: str) -> str:
 
 def django_key(revision: str) -> str:
     return f"{RELEASES}/{revision}/{manifests.DJANGO}"
-
-
-def note_key(revision: str, what: str, text: bytes) -> str:
-    """Of a copy of the manifest that says what is being done with its files."""
-    fingerprint = hashlib.sha256(text).hexdigest()[:_FINGERPRINT]
-    return f"{RELEASES}/{revision}/{what}-{fingerprint}.json"
 
 
 def check_revision(revision: str) -> None:
@@ -105,7 +95,7 @@ async def list_revisions(store: Store) -> tuple[Released, ...]:
     return released_in(await store.list(RELEASES))
 
 
-def released_in(listed: Mapping[str, Listed]) -> tuple[Released, ...]:
+def released_in(listed: Mapping[str, ObjectMeta]) -> tuple[Released, ...]:
     found = [
         Released(match.group(1), listing.modified)
         for key, listing in listed.items()

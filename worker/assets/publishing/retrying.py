@@ -30,8 +30,13 @@ async def attempt(call: Callable[[], Awaitable[T]], *, deed: str, key: str, paus
                 raise
             if number == TRIES or not fault.is_passing:
                 raise _refused(fault, deed=deed, key=key, tries=number) from error
-        await asyncio.sleep(pause * _GROWTH ** (number - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        await rest(pause, number)
     raise AssertionError("the last try returns or raises")
+
+
+async def rest(pause: float, number: int) -> None:
+    """After that try, counted from 1."""
+    await asyncio.sleep(pause * _GROWTH ** (number - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
 def _refused(fault: Fault, *, deed: str, key: str, tries: int) -> AssetError:

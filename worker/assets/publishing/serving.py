@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import random
 from dataclasses import dataclass
 
 import httpx
@@ -10,7 +9,7 @@ import httpx
 from worker.assets.manifest import Asset
 from worker.assets.problem import Problem
 from worker.assets.publishing import headers
-from worker.assets.publishing.retrying import TRIES
+from worker.assets.publishing.retrying import TRIES, rest
 
 _OK, _TOO_MANY, _MOVED, _SERVER_ERRORS = 200, 429, range(300, 400), range(500, 600)
 #: A file may take this long, and as much longer as a line of 100 kB a second needs for it.
@@ -47,7 +46,7 @@ async def ask(
     answer = Answer(url, failed="was not asked for")
     for number in range(TRIES):
         if number:
-            await asyncio.sleep(pause * 2**number * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            await rest(pause, number)
         answer = await _once(client, url, asset, coding)
         if not answer.failed and answer.status != _TOO_MANY and answer.status < _SERVER_ERRORS[0]:
             break

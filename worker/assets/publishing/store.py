@@ -17,10 +17,8 @@ from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing import headers
 from worker.assets.publishing.fault import UNCONDITIONAL
 from worker.assets.publishing.retrying import attempt
-from worker.assets.store_url import Place, base_url_problem, read_place
+from worker.assets.store_url import StoreUrl, read_store_url
 from worker.assets.tree import disk_name
-
-__all__ = ["Listed", "Store", "base_url_problem", "open_store"]
 
 T = TypeVar("T")
 Inner = S3Store | LocalStore | GCSStore | AzureStore | MemoryStore
@@ -33,7 +31,7 @@ _MOST_DELETED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ObjectMeta:
     """An object of a listing; the time is the store's clock."""
 
     size: int
@@ -51,12 +49,12 @@ class Store:
     #: Seconds before the second try.
     pause: float = 0.5
 
-    async def list(self, prefix: str | None = None) -> dict[str, Listed]:
+    async def list(self, prefix: str | None = None) -> dict[str, ObjectMeta]:
         """By key, all of them or those below a folder."""
         found = await self._attempt(
             lambda: self.inner.list(prefix).collect_async(), "Listing", prefix or ""
         )
-        return {item["path"]: Listed(item["size"], item["last_modified"]) for item in found}
+        return {item["path"]: ObjectMeta(item["size"], item["last_modified"]) for item in found}
 
     async def get(self, key: str) -> bytes | None:
         """The whole content; None without such an object."""
@@ -146,7 +144,7 @@ def open_store(url: str, *, make: bool = True) -> Store:
     Credentials, region and endpoint of S3 come from the AWS_ variables. `gs://` and `az://` are
     handed to obstore and were never tried. Raises AssetError (bad-store-url, store-folder).
     """
-    place = read_place(url, os.environ)
+    place = read_store_url(url, os.environ)
     try:
         return Store(place.url, _opened(place, make=make), place.folder)
     except (BaseError, OSError, ValueError) as error:
@@ -155,7 +153,7 @@ def open_store(url: str, *, make: bool = True) -> Store:
         raise AssetError([Problem("store-folder", f"{place.url}: {said}")], hint) from error
 
 
-def _opened(place: Place, *, make: bool) -> Inner:
+def _opened(place: StoreUrl, *, make: bool) -> Inner:
     if place.folder:
         if make:
             place.folder.mkdir(mode=_FOLDER, parents=True, exist_ok=True)

@@ -6,20 +6,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.assets.manifest import DJANGO
+from worker.assets.manifest import DJANGO, HASH, RELEASES
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing.locking import INTENT, INTENT_AGE, REMOVED
 from worker.assets.publishing.published import (
-    RELEASES,
     is_hashed,
     objects_of,
     own_key,
     read_text,
     released_in,
 )
-from worker.assets.publishing.store import Listed, Store
+from worker.assets.publishing.store import ObjectMeta, Store
 
-_NOTE = re.compile(rf"{RELEASES}/([^/]+)/({INTENT}|{REMOVED})-[0-9a-f]{{12}}\.json")
+_NOTE = re.compile(rf"{RELEASES}/([^/]+)/({INTENT}|{REMOVED})-[0-9a-f]{{{HASH}}}\.json")
 _PROBE = re.compile(rf"{RELEASES}/gc-[0-9a-f]{{8}}\.json")
 #: Put before the manifest that makes the release.
 _HALF = re.compile(rf"{RELEASES}/([^/]+)/{re.escape(DJANGO)}")
@@ -37,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Survey:
-    listed: Mapping[str, Listed]
+    listed: Mapping[str, ObjectMeta]
     #: The store's clock.
     now: datetime
     #: Of published releases, by revision.
@@ -50,7 +49,7 @@ class Survey:
         under_way = [said.names for key, said in self.notes.items() if self._is_under_way(key)]
         return set().union(*(self.manifests[revision].names for revision in kept), *under_way)
 
-    def known(self) -> dict[str, Listed]:
+    def known(self) -> dict[str, ObjectMeta]:
         """Every object in the store that a manifest or note names; nothing else is ours."""
         said = [*self.manifests.values(), *self.notes.values()]
         names = set().union(*(each.names for each in said))
@@ -82,7 +81,7 @@ class Survey:
         return is_intent and self.now - self.listed[key].modified < INTENT_AGE
 
 
-async def read_survey(store: Store, listed: Mapping[str, Listed], now: datetime) -> Survey:
+async def read_survey(store: Store, listed: Mapping[str, ObjectMeta], now: datetime) -> Survey:
     """Raises AssetError when a manifest cannot be read: it may name any file."""
     for _ in range(_LOOKS):
         survey = Survey(listed, now)

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 
+from worker.assets.manifest import HASH
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing import headers
 from worker.assets.publishing.built import BuiltFolder, altered, read_checked
@@ -17,7 +18,6 @@ from worker.assets.tree import disk_name
 #: How many large files at once; each has a few parts in memory.
 _LARGE_AT_ONCE = 4
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_HASH = 12
 _TOLD = 10
 
 
@@ -90,7 +90,7 @@ def _is_another(tag: str, key: str, content: bytes) -> bool:
 
     Most names hold the beginning of the MD5, which saves to work it out again.
     """
-    if not _MD5.fullmatch(tag) or f".{tag[:_HASH]}." in key:
+    if not _MD5.fullmatch(tag) or f".{tag[:HASH]}." in key:
         return False
     return tag != hashlib.md5(content, usedforsecurity=False).hexdigest()
 

@@ -15,16 +15,12 @@ _PATIENCE = httpx.Timeout(30.0, connect=10.0)
 _TOLD = 10
 
 
-def _silent(_: str) -> None:
-    return
-
-
 async def verify(
     manifest: Manifest,
     base_url: str,
     *,
     at_once: int = 16,
-    tell: Callable[[str], None] = _silent,
+    tell: Callable[[str], None] = lambda _: None,
     pause: float = 0.5,
 ) -> list[Problem]:
     """What is wrong with the files at `base_url`, in the order of their names; empty: nothing.
@@ -54,8 +50,6 @@ class _Verifying:
         self._client, self._tell, self._pause = client, tell, pause
         self._base_url = base_url.rstrip("/") + "/"
         self._found: dict[str, list[Problem]] = {}
-        #: Codings that the server was asked for and did not send.
-        self._not_offered: set[str] = set()
 
     async def run(self, manifest: Manifest, at_once: int) -> list[Problem]:
         assets = {asset.name: asset for asset in manifest.files.values()}
@@ -72,18 +66,11 @@ class _Verifying:
                 self._tell(f"verified {len(self._found)} of {len(assets)} files")
 
     async def _file(self, asset: Asset) -> list[Problem]:
-        plain = await self._ask(asset, "identity")
-        problems = problems_of(plain, asset)
+        problems = problems_of(await self._ask(asset, "identity"), asset)
         for coding in asset.copies:
-            if not problems and coding not in self._not_offered:
-                problems = await self._copy(asset, coding)
+            if not problems:
+                problems = problems_of(await self._ask(asset, coding), asset)
         return problems
-
-    async def _copy(self, asset: Asset, coding: str) -> list[Problem]:
-        answer = await self._ask(asset, coding)
-        if answer.coding is None and not answer.failed:
-            self._not_offered.add(coding)
-        return problems_of(answer, asset)
 
     async def _ask(self, asset: Asset, coding: str) -> Answer:
         url = self._base_url + quote(asset.name)
