@@ -55,15 +55,15 @@ def _built(
     sources: Sequence[Path], out: Path, options: Options, progress: Progress
 ) -> tuple[bool, Manifest, list[Problem]]:
     """Whether there was or is something to make, what it is, and the warnings."""
-    check_place(out, sources)
+    earlier = check_place(out, sources)
     collected = collect(sources, options.ignore)
     room = scratch_only() if options.dry_run else staging(out)
     with room as made, Workers(options.jobs) as workers:
         tree = _with_made_files(collected.tree, options, made.scratch)
         work = Reading(tree, options, workers, progress)
         work.judge([*collected.conflicts, *lacking(options.required, tree.files)])
-        if manifest := work.unchanged(out):
-            return False, manifest, work.warnings
+        if earlier and work.would_be(earlier):
+            return False, earlier.made, work.warnings
         if options.dry_run:
             return True, work.look(), work.warnings
         work = Reading(tree, options, workers, progress)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from worker.assets.building.earlier import Earlier
 from worker.assets.building.exchange import exchange
-from worker.assets.building.unchanged import strangers
-from worker.assets.manifest import OWN, BadManifest, read
+from worker.assets.manifest import OWN, BadManifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import disk_name
 
@@ -66,8 +66,11 @@ def scratch_only() -> Iterator[Staging]:
         yield made
 
 
-def check_place(out: Path, sources: Sequence[Path]) -> None:
-    """Raises AssetError unless `out` is free, or an earlier build, and apart from the sources."""
+def check_place(out: Path, sources: Sequence[Path]) -> Earlier | None:
+    """The build that is there, if there is one.
+
+    Raises AssetError unless `out` is free, or an earlier build, and apart from the sources.
+    """
     for source in sources:
         real, root = os.path.realpath(out), os.path.realpath(source)
         if f"{real}/".startswith(f"{root}/") or f"{root}/".startswith(f"{real}/"):
@@ -77,13 +80,15 @@ def check_place(out: Path, sources: Sequence[Path]) -> None:
         raise _not_ours(out, "is no folder")
     if out.exists() and any(out.iterdir()):
         try:
-            made = read((out / OWN).read_bytes())
+            found = Earlier.read(out)
         except FileNotFoundError:
             raise _not_ours(out, f"is not empty and has no {OWN}") from None
         except (OSError, BadManifest) as error:
             raise _not_ours(out, f"has a {OWN} that cannot be read ({error})") from error
-        if found := strangers(out, made):
-            raise _not_ours(out, f"holds {found[0]!r}, which no build put there")
+        if strangers := found.strangers:
+            raise _not_ours(out, f"holds {strangers[0]!r}, which no build put there")
+        return found
+    return None
 
 
 def move_into_place(made: Staging, out: Path) -> None:

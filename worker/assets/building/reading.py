@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from worker.assets.building.compressing import Wanted, compress, pays
+from worker.assets.building.earlier import Earlier
 from worker.assets.building.intake import Batch, Setup, Taken, put, take_in
 from worker.assets.building.naming import clashes, name_all
 from worker.assets.building.options import Options
@@ -15,7 +16,6 @@ from worker.assets.building.parallel import Workers, batches
 from worker.assets.building.progress import Progress
 from worker.assets.building.resolving import LENIENT, broken, is_fatal
 from worker.assets.building.scanning import is_text
-from worker.assets.building.unchanged import agrees, are_same, earlier, has_all
 from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import Tree, parents_of
@@ -45,20 +45,17 @@ class Reading:
             raise AssetError(sorted(fatal, key=place_of), _hint(fatal))
         self.warnings += found
 
-    def unchanged(self, out: Path) -> Manifest | None:
-        """The manifest of the build in `out` if this one would be the same; writes nothing."""
-        if (made := earlier(out)) is None:
-            return None
+    def would_be(self, earlier: Earlier) -> bool:
+        """Whether a build would come to the same; writes nothing."""
         taken, assets = self._looked
         is_plain = self._options.hashed_only
         originals = {} if is_plain else {path: item.digest.size for path, item in taken.items()}
         rewritten = [] if is_plain else [item for item in taken.values() if item.scan.links]
-        is_same = (
-            agrees(made, assets, self._options.compress)
-            and has_all(out, made, originals=originals)
-            and are_same(out, self._tree, rewritten)
+        return (
+            earlier.agrees(assets, self._options.compress)
+            and earlier.has_all(originals=originals)
+            and earlier.has_texts(self._tree, rewritten)
         )
-        return made if is_same else None
 
     def look(self) -> Manifest:
         """What it would make, without copies and SHA-256; writes nothing."""
