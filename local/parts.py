@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 #: Forces one way to start PostgreSQL as root: `namespace` or `nobody`.
 MECHANISM = "LIFTLOCK_POSTGRES_AS"
 FIRST_ASSETS_PORT = 8810
-ASSETS_URL = "LIFTLOCK_ASSETS_URL"
+ASSETS_URL, ASSETS_CACHE = "LIFTLOCK_ASSETS_URL", "LIFTLOCK_ASSETS_CACHE"
 #: Those of a client; a server must not act with them.
 CLIENT_VARIABLES = ("LIFTLOCK_URL", "LIFTLOCK_TOKEN")
 
@@ -99,6 +99,8 @@ def prepare(data: Data, held: ExitStack, *, host: str, port: int) -> Parts:
         # Browsers may know this machine by another name, which only its owner can tell.
         own = assets.url(ports.reachable(host))
         variables[ASSETS_URL] = os.environ.get(ASSETS_URL) or own
+    cache = str(data.directory / "assets-cache")
+    variables[ASSETS_CACHE] = os.environ.get(ASSETS_CACHE) or cache
     if not {"LIFTLOCK_MASTER_KEY", "LIFTLOCK_MASTER_KEY_FILE"} & set(os.environ):
         variables["LIFTLOCK_MASTER_KEY_FILE"] = str(data.master_key)
     return Parts(cluster, redis, assets, variables, data.directory)

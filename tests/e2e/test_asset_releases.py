@@ -55,7 +55,8 @@ def test_pages_link_immutable_files_that_stay_when_the_next_release_is_published
 
     (release,) = releases(stack, guestbook)
     assert release["status"] == "verified"
-    assert release["release"] == f"{job['app_server']['commit']}-1"
+    server = job["app_server"]
+    assert release["release"] == f"{server['commit'][:12]}-1-{server['id'][-8:]}"
     assert release["files"] == release["new_files"] > 4
     assert get(release["manifest_url"]).status_code == 200
 

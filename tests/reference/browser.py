@@ -9,9 +9,15 @@ import subprocess
 _PAGE = r"""<!doctype html><meta charset="utf-8"><title>-</title><pre id="told"></pre>
 <script type="application/json" id="asked">{pairs}</script>
 <script>
-const HIDDEN = /("(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*')|\/\*[\s\S]*?\*\/|\s*([(),:{}])\s*|\s+/g;
+// Values with var() are told as they were written: blanks that mean nothing may differ in them.
+const STRING_OR_GAP = /("(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*')|(?:\s|\/\*[\s\S]*?\*\/)+/g;
 function plain(text) {
-  return text.replace(HIDDEN, (all, string, mark) => string ?? mark ?? " ").trim();
+  return text.replace(STRING_OR_GAP, (gap, string, at) => {
+    if (string || gap === "") return string;
+    const [before, after] = [text[at - 1], text[at + gap.length]];
+    if ("([{},;".includes(before) || ")]{},;!".includes(after)) return "";
+    return /\s/.test(gap.replace(/\/\*[\s\S]*?\*\//g, "")) ? " " : "/**/";
+  });
 }
 function rules(text) {
   const style = document.createElement("style");

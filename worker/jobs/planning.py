@@ -20,6 +20,7 @@ def _provision(work: Work, asset_place: AssetPlace | None) -> provision.Provisio
         raise ValueError(f"Job {work.job.id} is a provision without an instance.")
     host = work.host
     return provision.ProvisionRequest(
+        app_server=app_server.id,
         number=app_server.number,
         instance=instance.name,
         repository=instance.repository,

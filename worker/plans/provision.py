@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
 from app.domain.host import Supervisor
@@ -22,6 +23,7 @@ from worker.steps.step import Command, Note, OnCancel, OnUnknown, Step
 class ProvisionRequest:
     """Everything the plan depends on; `environment` comes from `Recipe.resolve_settings`."""
 
+    app_server: UUID
     number: int
     instance: str
     repository: str
@@ -156,7 +158,7 @@ def _build(request: ProvisionRequest) -> Iterator[Step]:
     if recipe.static:
         yield from static_files.collect(recipe.static, around)
         if place := request.released_to:
-            yield from static_files.release(recipe.static, around, place)
+            yield from static_files.release(recipe.static, around, place, request.app_server)
 
 
 def _create(request: ProvisionRequest) -> Iterator[Step]:

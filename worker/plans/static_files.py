@@ -48,7 +48,11 @@ def release(
     yield Step("assets-release", f"Publish the static files in {place.store}", released)
     to = f"{site.release_dir}/{static.manifest_path}"
     title = f"Put the manifest at {static.manifest_path}"
-    yield Step("assets-manifest", title, PlaceManifest(place, site.number, app_server, to))
+    yield Step(
+        "assets-manifest",
+        title,
+        PlaceManifest(place, site.number, app_server, to, site.release_dir),
+    )
     # A CDN may lag behind its store: the engine tries this a few times.
     asked = VerifyAssets(place, site.number, app_server)
     yield Step("assets-verify", f"Ask for every file at {place.base_url}", asked)

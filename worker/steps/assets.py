@@ -1,6 +1,7 @@
 """The step values of an asset release."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
 from app.domain.recipe_static import Static
@@ -15,8 +16,9 @@ class ReleaseAssets:
     release_dir: str
     static: Static
     place: AssetPlace
-    #: The app server's number: with the fact `commit` it is the release's name.
+    #: Those of the app server: with the fact `commit` they are the release's name.
     number: int
+    app_server: UUID
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class PlaceManifest:
 
     place: AssetPlace
     number: int
+    app_server: UUID
     to: str
+    #: The folder that it must stay in, whatever links there are.
+    release_dir: str
 
 
 @dataclass(frozen=True)
@@ -34,3 +39,4 @@ class VerifyAssets:
 
     place: AssetPlace
     number: int
+    app_server: UUID

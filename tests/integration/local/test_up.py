@@ -171,6 +171,15 @@ def test_given_servers_are_used_and_none_is_started(run_up, database_url, redis_
     assert not (up.data / "postgres").exists()
 
 
+@pytest.mark.parametrize("given", [None, "/srv/cache"])
+def test_fetched_files_are_kept_in_the_data_directory_unless_told_otherwise(run_up, given):
+    env = {"LIFTLOCK_ASSETS_CACHE": given} if given else {}
+    up = run_up(**env).wait_for(UP)
+    cache = given or str(up.data / "assets-cache")
+    worker = Path(f"/proc/{up.children['worker-1']}/environ").read_bytes().decode()
+    assert f"LIFTLOCK_ASSETS_CACHE={cache}" in worker.split("\0")
+
+
 def test_a_cluster_of_another_major_version_is_refused_and_left_alone(run_up, home):
     open_data(home / "data").close()
     folder = home / "data" / "postgres"

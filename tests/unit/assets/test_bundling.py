@@ -330,6 +330,18 @@ def test_a_script_without_semicolon_does_not_fuse_with_the_next(site):
     )
 
 
+def test_the_first_line_for_a_shell_goes_from_every_file(site):
+    site.write("a.js", "#!/usr/bin/env node\na()")
+    site.write("b.js", "\ufeff#!/usr/bin/env node\r\nb()")
+    assert site.text("all.js", "a.js", "b.js") == "\na()\n;\r\nb()"
+
+
+def test_a_script_with_a_line_for_a_shell_is_not_emptied_when_it_is_minified(site):
+    site.write("a.js", "#!/usr/bin/env node\na()")
+    made = site.bundle(one=Bundle(output="all.js", sources=("a.js",)))
+    assert made.files["all.js"].read_text() == "a()"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -380,7 +392,7 @@ def test_a_bundle_is_minified_by_default(site):
     site.write("a.css", "/*! (c) */ a { color : red }")
     site.write("b.css", "b { color : blue }\n/*# sourceMappingURL=b.css.map */")
     made = site.bundle(one=Bundle(output="all.css", sources=("a.css", "b.css")))
-    assert made.files["all.css"].read_text() == "/*!(c)*/a{color:red}b{color:blue}"
+    assert made.files["all.css"].read_text() == "/*! (c) */a{color:red}b{color:blue}"
 
 
 def test_what_cannot_be_minified_is_told_with_its_own_file_and_line(site):

@@ -37,6 +37,22 @@ def test_many_problems_are_counted_and_the_first_are_kept(kind):
     assert report[f"{kind}_total"] == MOST_KEPT + 5
 
 
+@pytest.mark.parametrize("kind", ["warnings", "errors"])
+def test_the_worker_may_have_counted_more_than_it_tells(kind):
+    report = asdict(published(**{kind: [MISSING], f"{kind}_total": 400_000}))
+    assert (report[kind], report[f"{kind}_total"]) == ([MISSING], 400_000)
+
+
+@pytest.mark.parametrize(
+    "sign", [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+)
+def test_what_turns_the_order_of_a_line_is_made_visible(sign):
+    told = {**MISSING, "message": f"a{sign}b", "nearest": [sign]}
+    [problem] = published(warnings=[told]).warnings
+    assert problem["message"] == f"a\\u{ord(sign):04x}b"
+    assert problem["nearest"] == [f"\\u{ord(sign):04x}"]
+
+
 def test_a_long_message_is_cut_and_says_so():
     [problem] = published(warnings=[{**MISSING, "message": "x" * 1_000_000}]).warnings
     assert len(problem["message"]) == 4_000

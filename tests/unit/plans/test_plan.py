@@ -34,7 +34,9 @@ PLAN = Plan(
         Step("send", "Send", Upload(Path("out"), "apps/x/static")),
         Step("wait", "Wait", Wait(None, Command("there?"), 30, 600, FAILURE)),
         Step("release", "Release", ReleaseAssets("a/r/public", "a/r", STATIC, PLACE, 3, SERVER)),
-        Step("manifest", "Put", PlaceManifest(PLACE, 3, SERVER, "a/r/public/staticfiles.json")),
+        Step(
+            "manifest", "Put", PlaceManifest(PLACE, 3, SERVER, "a/r/public/staticfiles.json", "a/r")
+        ),
         Step("verify", "Verify", VerifyAssets(PLACE, 3, SERVER)),
     ),
     on_failure=(Step("log", "Show the log", Command("tail")),),

@@ -410,7 +410,9 @@ def test_a_release_knows_its_tree_its_place_and_where_the_site_reads_the_manifes
         f"{site.release_dir}/public", site.release_dir, RELEASED.static, place, 4, SERVER
     )
     manifest = f"{site.release_dir}/public/staticfiles.json"
-    assert step(plan, "assets-manifest").action == PlaceManifest(place, 4, SERVER, manifest)
+    assert step(plan, "assets-manifest").action == PlaceManifest(
+        place, 4, SERVER, manifest, site.release_dir
+    )
     assert step(plan, "assets-verify").action == VerifyAssets(place, 4, SERVER)
 
 

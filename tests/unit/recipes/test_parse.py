@@ -335,3 +335,19 @@ def test_a_release_of_static_files_has_a_folder_and_a_bool_to_switch_it(
 def test_the_place_of_a_release_is_no_setting() -> None:
     (error,) = errors(SMALLEST + "settings: {ASSETS_URL: {}}\n")
     assert "`ASSETS_URL` is reserved" in error.message
+
+
+@pytest.mark.parametrize(
+    "path", ["a\\b", "/a.css", " a.css", "a.css ", "a/", "a\nb", "a\u2028b", "a\x85b", ""]
+)
+def test_a_required_file_is_a_path_that_fits_on_a_line(path: str) -> None:
+    static = json.dumps({"path": "x", "require": [path]})
+    (error,) = errors(f"{SMALLEST}static: {static}\n")
+    assert error.pointer == "/static/require/0"
+
+
+@pytest.mark.parametrize("path", ["a", "a.css", "-rf", "ü/b c.png", "a" * 499])
+def test_any_other_file_may_be_required(path: str) -> None:
+    static = parse(SMALLEST + f"static: {json.dumps({'path': 'x', 'require': [path]})}\n").static
+    assert static is not None
+    assert static.require == (path,)

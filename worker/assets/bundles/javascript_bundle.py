@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from worker.assets.bundles import rebasing
 from worker.assets.bundles.combining import Combined, Piece
@@ -12,6 +13,8 @@ from worker.assets.readers.javascript_tokens import GAP
 #: The newline ends a `//` comment; without the `;` a `(` could call what the file before ends with.
 _BETWEEN = "\n;"
 _MAP = re.compile(r"(?://|/\*)[#@]\s*source(?:Mapping)?URL=[^\n\r]*?(?=\s*\*/|[\n\r]|\Z)")
+#: Valid as the first line of a file alone; browsers skip it.
+_HASHBANG = re.compile(r"\A#![^\n\r\u2028\u2029]*")
 _WORD = re.compile(r"(?<![\w$.#\\])(?:import|export)(?![\w$])")
 _CANDIDATE = re.compile(rf"{_MAP.pattern}|{_WORD.pattern}")
 #: What follows the word in a module, and not when it is the name of a method.
@@ -24,7 +27,8 @@ _DYNAMIC = re.compile(rf"""{GAP}\({GAP}(["'])(?P<url>\.\.?/[^"'\\\n\r]*)\1""")
 
 def combined(parts: Sequence[Piece], output: str) -> Combined:
     """Raises AssetError (module-in-bundle): imports and exports have a meaning of their own."""
-    rebased = [_rebased(part, output) for part in parts]
+    plain = [replace(part, text=_HASHBANG.sub("", part.text)) for part in parts]
+    rebased = [_rebased(part, output) for part in plain]
     problems = [found for found in rebased if isinstance(found, Problem)]
     if problems:
         raise AssetError(problems)
