@@ -117,5 +117,8 @@ def _show_problems(output: Output, name: str, release: Mapping[str, Any]) -> Non
 def _problem(problem: Mapping[str, Any]) -> str:
     """As compilers write it, so that editors find the place."""
     file, line = problem.get("file"), problem.get("line")
+    message = str(problem.get("message") or problem.get("code") or "?")
+    for said in (f"{file}, line {line}: ", f"{file}:{line}: ", f"{file}: "):
+        message = message.removeprefix(said)
     place = f"{one_line(file)}:{line}: " if file and line else f"{one_line(file)}: " if file else ""
-    return f"{place}{one_line(problem.get('message') or problem.get('code') or '?')}"
+    return f"{place}{one_line(message)}"

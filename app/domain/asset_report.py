@@ -11,6 +11,9 @@ MOST_KEPT = 200
 #: A compiler may say as much as it likes.
 _LONGEST_TEXT = 4_000
 
+#: What makes a terminal or a browser show a line in another order than it is written in.
+_BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
 _Problem = dict[str, Any]
 
 
@@ -55,9 +58,9 @@ class AssetReleaseReport:
             reused_files=told.get("reused", 0),
             copies=told.get("copies", 0),
             warnings=_kept(warnings, clean),
-            warnings_total=len(warnings),
+            warnings_total=told.get("warnings_total", len(warnings)),
             errors=_kept(errors, clean),
-            errors_total=len(errors),
+            errors_total=told.get("errors_total", len(errors)),
             **{name: clean(url) if url else None for name, url in urls.items()},
         )
 
@@ -81,7 +84,7 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     """Cut behind the cleaning: of a secret that was cut first, a part would stay."""
     match value:
         case str():
-            text = clean(value)
+            text = clean(value).translate(_BIDI)
             return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}\u2026"
         case list() | tuple():
             return [_cleaned(item, clean) for item in value]

@@ -13,6 +13,10 @@ from app.domain.recipe_source import Path
 #: A file below the root of the static files, as a browser would write it: no `..`, no leading `/`.
 #: Its ending says whether styles or scripts are put together.
 AssetPath = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f][^\\\x00-\x1f]{0,495}\.(css|js)$")]
+#: The same for any file. A space or a line's end at its own end would be lost in a list of lines.
+Required = Annotated[
+    str, Field(pattern=r"^[^/\\\s]([^\\\x00-\x1f\x85\u2028\u2029]{0,497}[^/\\\s])?$")
+]
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
 Encoding = Literal["gzip", "br", "zstd"]
 
@@ -58,6 +62,8 @@ class Static(Bundles):
     lenient: bool = False
     js_modules: bool = True
     ignore: tuple[Glob, ...] = IGNORED
+    #: Files that must be there, as templates name them.
+    require: Annotated[tuple[Required, ...], Field(max_length=10_000)] = ()
     compress: tuple[Encoding, ...] = ("gzip", "br")
 
     @property

@@ -23,7 +23,7 @@ TOLD = {
     "warnings": [MISSING],
     "errors": [],
     "base_url": "https://static.invalid/shop/",
-    "manifest_url": "https://static.invalid/shop/_releases/c0ffee-1/staticfiles.json",
+    "manifest_url": "https://static.invalid/shop/_releases/c0ffee-1/assets.json",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.remote.errors import FilesChanged, HostBusy, RemoteError, StaleToken
+from worker.remote.errors import FilesChanged, FolderOutside, HostBusy, RemoteError, StaleToken
 from worker.remote.host import Fence, HttpAnswer, Listed, Listing, Sent
 from worker.steps.step import Command
 
@@ -53,6 +53,8 @@ class FakeHost:
     #: What a folder holds, by path, and what is left out of it.
     files: dict[str, bytes] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    #: Whether the folders of it are links to somewhere else.
+    links_out: bool = False
     #: What was sent, by the place where it came.
     sent: dict[str, bytes] = field(default_factory=dict)
     #: Set when a command has begun that waits for its `until`.
@@ -95,15 +97,21 @@ class FakeHost:
     async def port_open(self, port: int) -> bool:
         return port in self.open_ports
 
-    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
+    async def send(
+        self, source: Path, to: str, fence: Fence | None = None, *, within: str | None = None
+    ) -> Sent:
         self._compare(fence)
         self._take(fence)
+        if within is not None and self.links_out:
+            raise FolderOutside(f"The folder of {to} is /srv/shared", hint="ls -la")
         self.history.append(f"send {source} to {to}")
         if source.is_file():
             self.sent[to] = source.read_bytes()
         return Sent(files=3, sent_files=1, sent_bytes=10)
 
-    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+    async def list_files(
+        self, folder: str, *, within: str, fence: Fence | None = None, show: object = None
+    ) -> Listing:
         self._compare(fence)
         self._take(fence)
         self.history.append(f"list {folder}")

@@ -1,20 +1,43 @@
 """`python -m worker.assets`: asset releases from the command line, without a server or a job."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from worker.assets.cli import build_command
 
+#: The answer went into a closed pipe; Typer has the same.
+_UNHEARD = 1
+
 
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code, or raises SystemExit with it."""
+    try:
+        return _heard(arguments)
+    except BrokenPipeError:
+        # Python writes out once more what is left when it ends: that has to go nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        return _UNHEARD
+
+
+def _heard(arguments: Sequence[str]) -> int:
+    """What is answered is written out before it ends."""
+    try:
+        return _run(arguments)
+    finally:
+        if sys.stdout:
+            sys.stdout.flush()
+
+
+def _run(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["build"]:
         # Without Typer, which takes longer to load than a small build takes.
         return build_command.run(arguments[1:])
-    from worker.assets.cli.commands import app  # noqa: PLC0415  (as above)
+    from worker.assets.cli import commands  # noqa: PLC0415  (as above)
 
-    app(list(arguments), prog_name="python -m worker.assets")
-    return 0
+    return commands.run(arguments)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,15 @@ HASH = 12
 #: By content coding, what the name of a compressed copy ends in.
 ENDINGS = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
 _VERSION = 1
+#: What no key of a store and no path on a disk can hold.
+_IMPOSSIBLE = r"\0\ud800-\udfff"
+_TEXT = re.compile(rf"[^{_IMPOSSIBLE}]*")
+#: The path of a file that a build made: below its root, and with its hash.
+_HASHED = re.compile(
+    rf"(?!{RELEASES}/)(?:(?!\.\.?/)[^/{_IMPOSSIBLE}]+/)*"
+    rf"[^/{_IMPOSSIBLE}]*\.[0-9a-f]{{{HASH}}}(?:\.[^/{_IMPOSSIBLE}]*)?"
+)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BadManifest(Exception):
@@ -78,20 +88,40 @@ class Manifest:
         return json.dumps({"paths": paths, "version": "1.1", "hash": self.hash}).encode()
 
 
+def is_hashed(name: str) -> bool:
+    """Whether a build may have given a file this name; nothing else is published or deleted."""
+    return _HASHED.fullmatch(name) is not None
+
+
 def read(text: bytes) -> Manifest:
-    """Raises BadManifest."""
+    """Raises BadManifest, also for names that lead out of the root and for what is no size."""
     try:
         document: dict[str, Any] = json.loads(text)
         if document["version"] != _VERSION:
             raise BadManifest(f"version {document['version']}; this program reads {_VERSION}")
-        return Manifest({path: _asset(told) for path, told in document["files"].items()})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadManifest(f"not a manifest of asset releases: {error}") from error
+        return Manifest({path: _asset(path, told) for path, told in document["files"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadManifest(f"not a manifest of asset releases: {error!r}") from error
 
 
-def _asset(told: dict[str, Any]) -> Asset:
-    copies = {coding: Copy(**copy) for coding, copy in told["copies"].items()}
-    return Asset(told["name"], told["size"], told["sha256"], copies)
+def _asset(path: str, told: dict[str, Any]) -> Asset:
+    name, copies = told["name"], told["copies"]
+    if not _TEXT.fullmatch(path):
+        raise BadManifest(f"{path!r} is no path")
+    if not is_hashed(name):
+        raise BadManifest(f"it names {name!r}, which is no hashed file below its root")
+    if unknown := copies.keys() - ENDINGS.keys():
+        raise BadManifest(f"{name!r} has copies in {sorted(unknown)}; there are {list(ENDINGS)}")
+    size, sha256 = _content(name, told)
+    found = {coding: Copy(*_content(name, copy)) for coding, copy in copies.items()}
+    return Asset(name, size, sha256, found)
+
+
+def _content(name: str, told: dict[str, Any]) -> tuple[int, str]:
+    size, sha256 = told["size"], told["sha256"]
+    if type(size) is not int or size < 0 or not _SHA256.fullmatch(sha256):
+        raise BadManifest(f"{name!r} has no size in bytes, or no sha256 in hex digits")
+    return size, sha256
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,9 @@ from worker.assets.problem import AssetError, Problem
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CLOUDS = ("s3", "gs", "az")
+#: What to do about a problem of a base URL.
+BASE_URL_HINT = "Give a path as /static/, or a URL as https://static.example/shop/."
+_HTTP = ("http://", "https://")
 _FORMS = "s3://bucket/prefix or file:///folder"
 _SIGNED = (
     "has a query: a signed URL changes each time, and with it the hashes of files that name it"
@@ -39,11 +42,24 @@ def base_url_problem(url: str) -> str | None:
     >>> base_url_problem("https://cdn.example/static/?X-Amz-Signature=1")
     'has a query: a signed URL changes each time, and with it the hashes of files that name it'
     """
+    if problem := _url_problem(url):
+        return problem
+    if any(sign.isspace() or not sign.isprintable() for sign in url):
+        return "has a blank or a control character"
+    is_path = url.startswith("/") and url[1:2] not in {"/", "\\"}
+    is_page = url.lower().startswith(_HTTP) and urlsplit(url).hostname
+    if is_path or is_page:
+        return None
+    return "has to begin with one /, or with http:// or https:// and a host"
+
+
+def _url_problem(url: str) -> str | None:
+    """Of any URL; what is wrong is told without what may be a secret."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError
-    except ValueError as error:
-        return f"is no URL: {error}"
+    except ValueError:
+        return "is no URL"
     if parts.username is not None or parts.password is not None:
         return "has a user name or a password, which everybody would read"
     if parts.query or "?" in url:
@@ -53,18 +69,25 @@ def base_url_problem(url: str) -> str | None:
     return None
 
 
+def page_problem(url: str) -> str | None:
+    """Why nothing can be asked for at this URL or below it."""
+    if not url.lower().startswith(_HTTP):
+        return "cannot be asked: an http:// or https:// URL is wanted"
+    return base_url_problem(url)
+
+
 def read_store_url(url: str, environment: Mapping[str, str]) -> StoreUrl:
     """Raises AssetError (bad-store-url) without repeating what may be a secret."""
-    if problem := base_url_problem(url):
+    if problem := _url_problem(url):
         raise _bad(f"The URL of the store {problem}")
     parts = urlsplit(url)
     clean = url.rstrip("/")
     if parts.scheme == "file":
         return _folder(parts.netloc, unquote(parts.path), clean)
     if parts.scheme not in _CLOUDS:
-        raise _bad(f"{url} is no URL of a store")
+        raise _bad(f"{_shown(url)} is no URL of a store")
     if not parts.netloc:
-        raise _bad(f"{url} names no bucket")
+        raise _bad(f"{_shown(url)} names no bucket")
     options = {"retry_config": _ONCE, "client_options": _client()}
     if parts.scheme != "s3":
         return StoreUrl(clean, options=options)
@@ -73,7 +96,7 @@ def read_store_url(url: str, environment: Mapping[str, str]) -> StoreUrl:
 
 def _folder(host: str, path: str, url: str) -> StoreUrl:
     if host not in {"", "localhost"} or not path.startswith("/"):
-        raise _bad(f"{url} is no folder of this machine")
+        raise _bad(f"{_shown(url)} is no folder of this machine")
     return StoreUrl(url, Path(path))
 
 
@@ -82,10 +105,11 @@ def _s3(url: str, options: dict[str, Any], environment: Mapping[str, str]) -> St
     config = {"checksum_algorithm": "SHA256"}
     if endpoint is None:
         return StoreUrl(url, config=config, options=options)
-    if problem := base_url_problem(endpoint):
-        raise _bad(f"AWS_ENDPOINT_URL {problem}")
+    if problem := page_problem(endpoint):
+        hint = "Give the address of the S3 server, as https://s3.example:9000."
+        raise AssetError([Problem("bad-store-url", f"AWS_ENDPOINT_URL {problem}")], hint)
     asked = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
-    if endpoint.startswith("http://") and not (asked or _is_loopback(endpoint)):
+    if endpoint.lower().startswith("http://") and not (asked or _is_loopback(endpoint)):
         message = f"AWS_ENDPOINT_URL is {endpoint}: without TLS others can read and change files"
         raise AssetError(
             [Problem("bad-store-url", message)],
@@ -116,6 +140,11 @@ def _is_loopback(endpoint: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _shown(url: str) -> str:
+    """A mistyped one may hold a password that is not recognized as such."""
+    return "What was given" if "@" in url else url
 
 
 def _bad(message: str) -> AssetError:

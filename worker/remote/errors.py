@@ -9,6 +9,7 @@ RemoteError
 ├── RunnerFailed        runner-failed
 ├── SourceRefused       source-refused: something that cannot be sent to a host
 ├── FilesChanged        files-changed, transient: files on a host, while they were read
+├── FolderOutside       source-refused: a link on the host leads out of where files may go
 ├── ConnectionLost      connection-lost: nobody knows how the step ended
 ├── StepTimeout         step-timeout
 ├── StepSilent          step-silent
@@ -75,6 +76,10 @@ class SourceRefused(RemoteError):
 
 class FilesChanged(RemoteError):
     code = "files-changed"
+
+
+class FolderOutside(RemoteError):
+    code = "source-refused"
 
 
 class ConnectionLost(RemoteError):

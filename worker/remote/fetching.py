@@ -5,11 +5,13 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from worker.remote import calls, listing, runner
+from worker.remote import calls, runner
+from worker.remote.asking import there
 from worker.remote.conversation import Delivery, Interrupted, failed
 from worker.remote.errors import FilesChanged
 from worker.remote.host import Address, Fence, Listed
@@ -56,7 +58,7 @@ async def _take(link: Link, stream: Delivery, arriving: "Arriving", folder: str)
         for piece in pieces:
             if isinstance(piece, Answer):
                 answers.append(piece)
-                listing.there(link, piece, folder)
+                there(link, piece, folder)
             else:
                 gathered += piece
         if len(gathered) >= _GATHERED and answers[0].word == "GIVING":
@@ -82,7 +84,7 @@ async def _read(stream: Delivery) -> list[Answer | bytes]:
 
 def _lacking(files: Sequence[Listed], into: Path) -> list[Listed]:
     """One file for each content that is not there."""
-    into.mkdir(parents=True, exist_ok=True)
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
     contents = {file.sha256: file for file in files}
     return [file for file in contents.values() if not is_there(into, file)]
 
@@ -102,6 +104,11 @@ def is_there(into: Path, file: Listed) -> bool:
         return False
 
 
+def _private(path: Path) -> BinaryIO:
+    """What a host has is for no other users of this machine."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
 class Arriving:
     """Writes a stream of contents, one behind the other, to files named by their sums."""
 
@@ -113,15 +120,21 @@ class Arriving:
         #: Under a name of its own: another worker may fetch the same content.
         self._part = into / f".part-{secrets.token_hex(8)}"
         self._out: BinaryIO | None = None
+        #: A thread may still be writing when the call that started it was canceled.
+        self._lock, self._is_closed = threading.Lock(), False
         self._next()
 
     def feed(self, data: bytes | bytearray) -> None:
         """Blocks; raises FilesChanged."""
-        view = memoryview(data)
+        with self._lock:
+            if not self._is_closed:
+                self._feed(memoryview(data))
+
+    def _feed(self, view: memoryview) -> None:
         while self._file and (view or not self._left):
             piece, view = view[: self._left], view[self._left :]
             if self._out is None:
-                self._out = self._part.open("wb")
+                self._out = _private(self._part)
             self._out.write(piece)
             self._digest.update(piece)
             self._left -= len(piece)
@@ -136,9 +149,11 @@ class Arriving:
             raise self._changed(f"{self._left} of its {self._file.size} bytes did not come")
 
     def close(self) -> None:
-        if self._out:
-            self._out.close()
-        self._part.unlink(missing_ok=True)
+        with self._lock:
+            self._is_closed = True
+            if self._out:
+                self._out.close()
+            self._part.unlink(missing_ok=True)
 
     def _next(self) -> None:
         self._file = next(self._files, None)

@@ -4,7 +4,7 @@
 #   list   stdin: as of a step, the place being where it would run
 #   give   the same, then paths in there, each with a NUL behind it
 # Both hold the job's locks while they work: what is read is not what another job writes just now.
-# shellcheck disable=SC2154 # what runner.sh sets
+# shellcheck disable=SC2034,SC2154 # what the other parts read and set
 
 # The place may be a link itself; GONE when there is no such folder.
 ll_enter() {
@@ -22,11 +22,28 @@ ll_enter() {
 #   = SIZE NAME      each file, and then or before that its sha256 as sha256sum writes it
 # One after the other, for lines of two programs at a time would be mixed.
 ll_list() {
+  ll_end_listing
   ll_enter
   ll_say FOUND
+  printf '^ %s\n' "$(cd -P "$WITHIN" 2>/dev/null && pwd -P)" "$(pwd -P)"
+  LIFTLOCK_LISTING=$ll_base/$ll_job sh "$ll_self" _list </dev/null && printf .
+}
+
+# The job's earlier one, which reads on for minutes when its caller is gone.
+ll_end_listing() {
+  [ -n "$ll_job" ] || return 0
+  # shellcheck disable=SC2086 # names and tokens, checked
+  ll_raise $ll_locks
+  ll_listing=$ll_job ll_job='' ll_sessions=''
+  ll_pattern="^LIFTLOCK_LISTING=$(ll_quote "$ll_base/$ll_listing")\$"
+  ll_end 1
+  ll_job=$ll_listing
+}
+
+# Of the folder it stands in. One process with a mark, from which all others descend.
+ll_list_all() {
   LC_ALL=C
   export LC_ALL
-  printf '^ %s\n' "$(cd -P "$WITHIN" 2>/dev/null && pwd -P)" "$(pwd -P)"
   ll_odd='*[[:cntrl:]]*'
   # shellcheck disable=SC2016 # for the shells of xargs
   {
@@ -51,7 +68,7 @@ ll_list() {
       for p; do [ ! -f "$p" ] || printf "%s\000" "$p"; done
     ' sh | xargs -0 -r sh -c 'stat -L -c "= %s %n" "$@"; sha256sum "$@"' sh
   } 2>/dev/null
-  printf .
+  :
 }
 
 # Nothing between them: the caller knows how long each is, and what its sum must be.

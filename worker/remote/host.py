@@ -109,20 +109,26 @@ class Host(Protocol):
         """Whether something on the host accepts connections to 127.0.0.1:port."""
         ...
 
-    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
+    async def send(
+        self, source: Path, to: str, fence: Fence | None = None, *, within: str | None = None
+    ) -> Sent:
         """Put a folder with its files, or one file, below the base folder; only what is missing.
 
         Other files that stand there stay. Each appears whole or not at all; when this is
-        interrupted, the old ones stay until somebody sends again. Raises StaleToken and HostBusy,
-        and then nothing is put there.
+        interrupted, the old ones stay until somebody sends again. Raises StaleToken, HostBusy, and
+        FolderOutside when links lead from there to a place that is not in the folder `within`; then
+        nothing is put there.
         """
         ...
 
-    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+    async def list_files(
+        self, folder: str, *, within: str, fence: Fence | None = None, show: Output | None = None
+    ) -> Listing:
         """The files in a folder below the base folder, at any depth; it may be a link itself.
 
         A link in it is the file that it leads to, if that lies in the folder `within` or in the
-        listed one. Raises FilesChanged when there is no such folder, StaleToken and HostBusy.
+        listed one. An earlier listing of the job is ended first; `show` gets a line now and then.
+        Raises FilesChanged when there is no such folder, StaleToken and HostBusy.
         """
         ...
 

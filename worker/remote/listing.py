@@ -6,15 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.domain.spellings import without_controls
-from worker.remote import calls, runner
-from worker.remote.conversation import Delivery, Interrupted, refuse
-from worker.remote.errors import FilesChanged
-from worker.remote.host import Fence, Listed, Listing
+from worker.remote import calls
+from worker.remote.asking import Asking
+from worker.remote.host import Fence, Listed, Listing, Output
 from worker.remote.link import Link
-from worker.remote.runner import Answer
-
-#: Seconds for the host to read through all files.
-_READING = 600.0
 
 #: What a host says goes into paths here, so it is taken for nothing unless it is just that.
 _SHA256 = re.compile(rb"[0-9a-f]{64}")
@@ -37,38 +32,13 @@ _UNREADABLE = "it cannot be read"
 _NOT_UTF_8 = "its name is not UTF-8"
 
 
-async def list_files(link: Link, folder: str, *, within: str, fence: Fence | None) -> Listing:
+async def list_files(
+    link: Link, folder: str, *, within: str, fence: Fence | None, show: Output | None = None
+) -> Listing:
     """See `Host.list_files`."""
-    what = f"Listing {folder}"
-    lines = await calls.repeated(link, what, lambda: _ask(link, folder, within, fence))
+    asking = Asking(link, folder, within, fence, show)
+    lines = await calls.repeated(link, f"Listing {folder}", asking.lines)
     return await asyncio.to_thread(_Reading().listing, lines)
-
-
-def there(link: Link, answer: Answer, folder: str) -> None:
-    """Raises what an answer other than the wanted one means."""
-    refuse(link.address, answer)
-    if answer.word == "GONE":
-        raise FilesChanged(
-            f"There is no folder {folder} below {link.address.base_dir} on host {link.address}.",
-            hint=f"Look at it on {link.address.host}: ls -la {link.address.base_dir}/{folder}",
-        )
-
-
-async def _ask(link: Link, folder: str, within: str, fence: Fence | None) -> bytes:
-    mark = runner.new_mark()
-    line = runner.command_line(link.address, "list")
-    stdin = runner.place(mark, folder, fence, WITHIN=within)
-    call = Delivery(link, line, stdin, mark=mark)
-    async with call as conversation:
-        answer, lines = await conversation.outcome(seconds=_READING)
-    there(link, answer, folder)
-    if not lines.endswith(_LAST):
-        raise Interrupted("the list of files ended in the middle")
-    return lines[: -len(_LAST)]
-
-
-#: The last line of the script's, so that half a list is known for one.
-_LAST = b"."
 
 
 @dataclass

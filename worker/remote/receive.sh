@@ -31,6 +31,7 @@ ll_receive() {
   # shellcheck disable=SC2086 # names and tokens, checked
   ll_fence "$ll_job" "$ll_note" $ll_locks
   ll_target=$ll_base/$ll_cwd
+  ll_check_within
   # On the file system of the place itself, so that moving is renaming.
   ll_room=$ll_target
   if [ ! -d "$ll_target" ]; then
@@ -76,6 +77,19 @@ ll_place() {
   else
     ll_said=$(mv "$ll_stage/tree" "$ll_target" 2>&1) || ll_fail "$ll_target" "$ll_said"
   fi
+}
+
+# Where links lead to a folder that others use too, nothing is put there. What is missing of the
+# target will be made, so the nearest folder that is there tells.
+ll_check_within() {
+  [ -n "${WITHIN:-}" ] || return 0
+  ll_way=$ll_target
+  while [ ! -d "$ll_way" ]; do ll_way=${ll_way%/*}; done
+  ll_real=$(cd -P "$ll_way" 2>/dev/null && pwd -P)
+  ll_wanted=$(cd -P "$WITHIN" 2>/dev/null && pwd -P)
+  case $ll_real/ in "${ll_wanted:-/dev/null}"/*) return ;; esac
+  ll_say OUTSIDE "${ll_real:-$ll_way}"
+  exit 1
 }
 
 # A link in the way could lead out of the folder; a folder would swallow a file.

@@ -207,6 +207,7 @@ case $ll_verb in
   compare) ll_compare ;;
   receive) ll_receive ;;
   list) ll_list ;;
+  _list) ll_list_all ;;
   give) ll_give ;;
   upload) ll_upload "$1" ;;
   saveenv) ll_saveenv "$@" ;;

@@ -66,13 +66,19 @@ class SshHost:
             writer.close()
             return True
 
-    async def send(self, source: Path, to: str, fence: Fence | None = None) -> Sent:
+    async def send(
+        self, source: Path, to: str, fence: Fence | None = None, *, within: str | None = None
+    ) -> Sent:
         async with self._link.channels:
-            return await transfer.send(self._link, source, to, fence)
+            return await transfer.send(self._link, source, to, fence, within=within)
 
-    async def list_files(self, folder: str, *, within: str, fence: Fence | None = None) -> Listing:
+    async def list_files(
+        self, folder: str, *, within: str, fence: Fence | None = None, show: Output | None = None
+    ) -> Listing:
         async with self._link.channels:
-            return await listing.list_files(self._link, folder, within=within, fence=fence)
+            return await listing.list_files(
+                self._link, folder, within=within, fence=fence, show=show
+            )
 
     async def fetch(
         self, folder: str, files: Sequence[Listed], into: Path, fence: Fence | None = None

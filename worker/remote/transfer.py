@@ -8,6 +8,7 @@ import asyncssh
 
 from worker.remote import calls, runner, tree
 from worker.remote.conversation import Delivery, Interrupted, refuse
+from worker.remote.errors import FolderOutside
 from worker.remote.host import Fence, Sent
 from worker.remote.lines import Lines, Process
 from worker.remote.link import Link
@@ -19,25 +20,29 @@ _STALL = 60.0
 _READING = 600.0
 
 
-async def send(link: Link, source: Path, to: str, fence: Fence | None = None) -> Sent:
-    """Afterwards the host has these files at `to`, below its base folder."""
+async def send(
+    link: Link, source: Path, to: str, fence: Fence | None = None, *, within: str | None = None
+) -> Sent:
+    """See `Host.send`."""
     found = await asyncio.to_thread(tree.read, source, runner.relative(to))
     what = f"Sending {source} to {to}"
-    return await calls.repeated(link, what, lambda: _send(link, found, fence))
+    return await calls.repeated(link, what, lambda: _send(link, found, fence, within))
 
 
-async def _send(link: Link, found: Tree, fence: Fence | None) -> Sent:
+async def _send(link: Link, found: Tree, fence: Fence | None, within: str | None) -> Sent:
     listing = await _compare(link, found, fence)
     missing = await asyncio.to_thread(found.missing, listing)
     sent = [entry for entry in missing if not entry.is_folder]
     if missing:
         mark = runner.new_mark()
         line = runner.command_line(link.address, "receive")
-        head = runner.place(mark, found.folder, fence)
+        head = runner.place(mark, found.folder, fence, **({"WITHIN": within} if within else {}))
         async with _Stream(link, line, head, mark=mark) as stream:
             await stream.pour(tree.pack(missing))
             answer, _ = await stream.outcome(seconds=_READING)
         refuse(link.address, answer)
+        if answer.word == "OUTSIDE":
+            raise _outside(link, found.folder, answer.rest, within)
         if answer.word != "RECEIVED":
             raise Interrupted("the files arrived damaged")
     return Sent(found.files, len(sent), sum(entry.size for entry in sent))
@@ -50,6 +55,15 @@ async def _compare(link: Link, found: Tree, fence: Fence | None) -> bytes:
     answer, listing = await calls.ask(Delivery(link, line, stdin, mark=mark), seconds=_READING)
     refuse(link.address, answer)
     return listing
+
+
+def _outside(link: Link, folder: str, real: str, within: str | None) -> FolderOutside:
+    address = link.address
+    return FolderOutside(
+        f"The folder {folder} on host {address} is {real}: a link leads there. Wanted is a folder "
+        f"below {within}, for what others use there would change with it.",
+        hint=f"Look at it on {address.host}: ls -la {address.base_dir}/{folder}",
+    )
 
 
 class _Stream(Delivery):

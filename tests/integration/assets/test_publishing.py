@@ -1,18 +1,22 @@
 """What a publish leaves in a folder and in an S3 bucket."""
 
 import asyncio
+import gzip
 import hashlib
 import os
 import shlex
 import stat
+from dataclasses import replace
 
 import pytest
 
 from tests.integration.assets.conftest import FILES
 from tests.support.built_folders import hashed, write_built
-from worker.assets.manifest import DJANGO, OWN
+from worker.assets.manifest import DJANGO, OWN, Asset, Copy, Manifest
 from worker.assets.problem import AssetError
 from worker.assets.publishing import headers
+from worker.assets.publishing.checking import hint_of
+from worker.assets.publishing.inspecting import inspect
 from worker.assets.publishing.publish import publish
 from worker.assets.publishing.published import list_revisions, read_manifest
 from worker.assets.publishing.store import open_store
@@ -210,3 +214,66 @@ async def test_files_of_a_directory_store_are_readable_whatever_the_umask(built,
     modes = {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_file()}
     folders = {stat.S_IMODE(path.stat().st_mode) & 0o055 for path in paths if path.is_dir()}
     assert (modes, folders) == ({0o644}, {0o055})
+
+
+async def test_folders_that_a_directory_store_makes_may_be_entered(tmp_path, umask):
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    umask(0o077)
+    open_store((tmp_path / "theirs/new/store").as_uri())
+    modes = [
+        stat.S_IMODE((tmp_path / path).stat().st_mode)
+        for path in ("theirs", "theirs/new", "theirs/new/store")
+    ]
+    assert modes == [0o700, 0o755, 0o755]
+
+
+async def test_an_object_that_another_release_wants_so_is_not_to_be_removed(tmp_path, store):
+    """The same file, packed by another version of a compressor."""
+    name = await publish_packed(tmp_path, store, "v1", level=1)
+    with pytest.raises(AssetError) as refused:
+        await publish_packed(tmp_path, store, "v2", level=9)
+    problem = refused.value.problems[0]
+    assert (problem.code, problem.file) == ("name-taken", name)
+    assert "release v1" in problem.message
+    assert "rm " not in refused.value.hint
+    assert "another base URL" in refused.value.hint
+
+
+async def publish_packed(tmp_path, store, revision, *, level):
+    """Returns the key of the copy."""
+    content = FILES["css/site.css"] * 9
+    manifest = write_built(tmp_path / revision, {"css/site.css": content}, copies=True)
+    asset = manifest.files["css/site.css"]
+    packed = gzip.compress(content, level, mtime=0) + b"\0" * level
+    (tmp_path / revision / f"{asset.name}.gz").write_bytes(packed)
+    copies = {"gzip": Copy(len(packed), hashlib.sha256(packed).hexdigest())}
+    told = Manifest({"css/site.css": replace(asset, copies=copies)})
+    (tmp_path / revision / OWN).write_bytes(told.as_json())
+    await publish(tmp_path / revision, store, revision)
+    return f"{asset.name}.gz"
+
+
+async def test_a_release_that_reuses_a_damaged_object_is_found_and_mended(built, store):
+    """Its size is right, so only who reads it back can tell."""
+    await publish(built, store, "v1")
+    name = hashed("css/site.css", FILES["css/site.css"])
+    await store.put(name, FILES["css/site.css"].swapcase(), headers.of_record())
+    assert (await publish(built, store, "v2")).new == 0
+    manifest = await read_manifest(store, "v2")
+    (problem,) = await inspect(manifest, store, tell=lambda _: None)
+    assert (problem.code, problem.file) == ("damaged-object", name)
+    assert hint_of([problem]).startswith("Remove what is damaged from the store, then publish")
+    await store.delete([name])
+    assert (await publish(built, store, "v2")).new == 1
+    assert await inspect(manifest, store, tell=lambda _: None) == []
+
+
+async def test_verifying_tells_what_another_release_wants_from_what_is_damaged(tmp_path, store):
+    name = hashed("a.css", b"a")
+    write_built(tmp_path / "one", {"a.css": b"a"})
+    await publish(tmp_path / "one", store, "v1")
+    digest = hashlib.sha256(b"b").hexdigest()
+    other = Manifest({"a.css": Asset(name, 1, digest)})
+    (problem,) = await inspect(other, store, tell=lambda _: None)
+    assert (problem.code, problem.file) == ("name-taken", name)
+    assert "release v1" in problem.message

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.built_folders import hashed, write_built
-from worker.assets.publishing import headers
+from worker.assets.manifest import Asset, Manifest
+from worker.assets.problem import AssetError
+from worker.assets.publishing import checking, headers
+from worker.assets.publishing.checking import check
 from worker.assets.publishing.inspecting import inspect
 from worker.assets.publishing.publish import publish
 from worker.assets.publishing.published import read_manifest
@@ -193,3 +196,38 @@ async def test_what_a_store_lost_or_damaged_is_found(built, store):
         ("object-missing", names[0]),
         ("damaged-object", names[1]),
     ]
+
+
+async def fetched(body, told=None):
+    """The manifest as a server sends it; where the problem is."""
+    site = Site({"/static/_releases/r1/assets.json": (200, told or {}, body)})
+    async with site.running() as url:
+        with pytest.raises(AssetError) as refused:
+            await check(url, "r1", tell=lambda _: None)
+    assert len(site.asked) == 1
+    return refused.value
+
+
+async def test_a_manifest_without_end_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(checking, "_LARGEST", 1_000)
+    refused = await fetched(b" " * 100_000)
+    assert refused.problems[0].code == "not-served"
+    assert "more than 1000 bytes" in str(refused)
+
+
+async def test_a_packed_manifest_is_not_unpacked():
+    refused = await fetched(gzip.compress(b" " * 9), {"Content-Encoding": "gzip"})
+    assert "was sent as gzip" in str(refused)
+
+
+async def test_names_in_a_manifest_that_lead_elsewhere_are_not_asked_for():
+    asset = Asset("../../etc/passwd", 1, "0" * 64)
+    refused = await fetched(Manifest({"a.css": asset}).as_json())
+    assert refused.problems[0].code == "bad-manifest"
+
+
+async def test_where_a_redirect_leads_is_told_without_its_signature(manifest, site):
+    location = "https://elsewhere.example/a?X-Amz-Signature=topsecret"
+    site.change = lambda answer, packed: (302, {"Location": location}, b"")
+    (problem,) = await problems(manifest, site)
+    assert "(to https://elsewhere.example/a)" in problem.message

@@ -1,13 +1,16 @@
 """Files from a host: what there is, and the contents of those that are lacking here."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
-from worker.remote import fetching
-from worker.remote.errors import ConnectionLost, FilesChanged, HostBusy, StaleToken
+from worker.remote import asking, fetching
+from worker.remote.errors import ConnectionLost, FilesChanged, HostBusy, StaleToken, StepSilent
 from worker.remote.host import Fence, Listed
 from worker.steps.step import Command
 
@@ -256,3 +259,65 @@ async def test_a_host_whose_sums_are_paths_of_this_machine_gets_none_of_them_rea
     lies.chmod(0o755)
     found = await look(connect(server))
     assert (found.files, found.left_out) == ((), ("a: it cannot be read",))
+
+
+@pytest.fixture
+def slow(server):
+    """A host with one file, whose sum takes for ever and says who takes it."""
+    folder = server.base / "apps/x/static"
+    folder.mkdir(parents=True)
+    (folder / "a").write_text("A")
+    pids = server.home.parent / "pids"
+    program = server.home.parent / "bin/sha256sum"
+    program.write_text(f"#!/bin/sh\necho $$ >>{pids}\nexec sleep 300\n")
+    program.chmod(0o755)
+    yield lambda: [int(pid) for pid in pids.read_text().split()]
+    for pid in pids.read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+async def test_a_host_that_lists_nothing_more_is_asked_once_again(
+    server, connect, slow, monkeypatch
+):
+    monkeypatch.setattr(asking, "_STALL", 1.0)
+    with pytest.raises(StepSilent, match=r"listed nothing for 1 s, 2 times") as caught:
+        await look(connect(server), fence=fence(1))
+    assert "iostat" in caught.value.hint
+
+
+async def test_a_new_listing_of_a_job_ends_its_earlier_one(server, connect, slow, monkeypatch):
+    monkeypatch.setattr(asking, "_STALL", 1.0)
+    with pytest.raises(StepSilent):
+        await look(connect(server), fence=fence(1))
+    first, second = slow()
+    assert (is_alive(first), is_alive(second)) == (False, True)
+
+
+async def test_a_listing_of_another_job_is_left_alone(server, connect, slow, monkeypatch):
+    monkeypatch.setattr(asking, "_STALL", 1.0)
+    with pytest.raises(StepSilent):
+        await look(connect(server), fence=Fence({"a": 1}, job="i", note=""))
+    theirs = slow()[-1]
+    with pytest.raises(StepSilent):
+        await look(connect(server), fence=Fence({"b": 1}, job="j", note=""))
+    assert is_alive(theirs)
+
+
+async def test_a_long_listing_tells_how_far_it_is(host, static, output, monkeypatch):
+    monkeypatch.setattr(asking, "_TELL", 0.0)
+    await look(host, show=output)
+    assert output[-1] == "listed 3 files so far\n"
+
+
+async def test_what_was_fetched_is_for_no_other_user(host, static, into):
+    found = await look(host)
+    await host.fetch("apps/x/static", found.files, into)
+    assert into.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in into.iterdir()} == {0o600}

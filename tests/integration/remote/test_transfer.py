@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.remote.errors import ConnectionLost, RunnerFailed, SourceRefused
+from worker.remote.errors import ConnectionLost, FolderOutside, RunnerFailed, SourceRefused
 from worker.remote.host import Sent
 
 ODD = ("with space", "-rf", "--help", "ünï©ode", "quo'te\"", "$(id)", "back\\slash", "*", "~", ".d")
@@ -137,6 +137,25 @@ async def test_a_link_in_the_way_leads_nowhere(host, source, place, tmp_path):
         await host.send(source, "apps/x")
     assert list((tmp_path / "elsewhere").iterdir()) == []
     assert (place / "a").read_text() == "A"
+
+
+@pytest.mark.parametrize("to", ["apps/x/r/static/a", "apps/x/r/static/css/deep/a"])
+async def test_a_folder_that_a_link_leads_out_of_is_refused_and_named(host, source, place, to):
+    (place / "r").mkdir(parents=True)
+    (place / "shared").mkdir()
+    (place / "shared/a").write_text("of the site that runs")
+    (place / "r/static").symlink_to("../shared")
+    with pytest.raises(FolderOutside, match=r"apps/x/r/static.* is .*/shared: .*below apps/x/r,"):
+        await host.send(source / "a", to, within="apps/x/r")
+    assert [path.read_text() for path in (place / "shared").iterdir()] == ["of the site that runs"]
+
+
+@pytest.mark.parametrize("to", ["r/a", "r/static/a", "r/new/folder/a", "r/inside/a"])
+async def test_a_folder_that_stays_in_the_wanted_one_is_taken(host, source, place, to):
+    (place / "r/static").mkdir(parents=True)
+    (place / "r/inside").symlink_to("static")
+    await host.send(source / "a", f"apps/x/{to}", within="apps/x/r")
+    assert (place / to).read_text() == "A"
 
 
 async def test_a_link_in_the_place_of_a_file_is_replaced(host, source, place, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -212,7 +213,61 @@ async def test_a_cancel_in_the_middle_of_the_build_ends_all_its_processes(
         while any(map(_is_alive, pids)):
             await asyncio.sleep(0.001)
     assert list(store.iterdir()) == []
-    assert list((tmp_path / "cache/work").iterdir()) == []
+    assert [path for path in (tmp_path / "cache/work").iterdir() if path.is_dir()] == []
+
+
+async def test_a_folder_that_a_link_shares_with_the_running_site_gets_no_manifest(
+    db, ctx, site, queue, vault, machine
+):
+    shared = machine.base / "shared"
+    shared.mkdir(parents=True)
+    (shared / "staticfiles.json").write_text("of the site that runs")
+    linked = RECIPE.replace(
+        "    mkdir -p public/css\n", f"    ln -s {shared} public\n    mkdir css\n"
+    )
+    linked = linked.replace("public/css/site.css", "css/site.css")
+    linked = linked.replace(
+        "    echo", "    mkdir -p public/css; mv css/site.css public/css\n    echo"
+    )
+    await site(linked)
+    made = (await factories.request(db, queue, vault)).job
+    await run_job(ctx, str(made.id), 1)
+    error = (await services.jobs.get(db, made.id)).job.error
+    assert (error["code"], error["step"]) == ("assets-refused", "assets-manifest")
+    assert str(shared) in error["detail"]
+    assert (shared / "staticfiles.json").read_text() == "of the site that runs"
+
+
+async def test_a_file_that_the_recipe_requires_and_nobody_makes_fails_the_job(
+    db, ctx, site, queue, vault, store
+):
+    await site(
+        RECIPE.replace("  publish: true", "  publish: true\n  require: [logo.png, logo.svg]")
+    )
+    made = (await factories.request(db, queue, vault)).job
+    await run_job(ctx, str(made.id), 1)
+    error = (await services.jobs.get(db, made.id)).job.error
+    assert error["code"] == "assets-refused"
+    assert error["detail"].startswith("logo.svg: is required and not there")
+    assert "`require`" in error["hint"]
+    assert list(store.rglob("*.png")) == []
+
+
+async def test_a_damaged_object_fails_the_job_with_what_removes_it_and_a_retry_heals(
+    db, queue, vault, ctx, job, store
+):
+    await run_job(ctx, str((await job()).id), 1)
+    (logo,) = (store / "shop").glob("logo.*.png")
+    logo.write_bytes(b"PGN")
+    second = (await factories.request(db, queue, vault)).job
+    await run_job(ctx, str(second.id), 1)
+    error = (await services.jobs.get(db, second.id)).job.error
+    assert (error["code"], error["step"]) == ("assets-publish-failed", "assets-verify")
+    subprocess.run(error["hint"].partition("job: ")[2], shell=True, check=True)
+    third = (await factories.request(db, queue, vault)).job
+    await run_job(ctx, str(third.id), 1)
+    await succeeded(db, third)
+    assert logo.read_bytes() == b"PNG"
 
 
 async def test_a_missing_reference_fails_the_job_with_file_line_and_nearest_names(

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,6 +184,39 @@ def test_a_program_that_makes_nothing_is_a_failure(site, text, found):
     assert problem.message.endswith("a warning")
 
 
+def test_a_name_that_looks_like_a_place_in_the_command_stays(site):
+    site.write("{out}.less", "x")
+    site.write("{in}.less", "y")
+    tree = site.compile(compiler(site.program(UPPER)))
+    assert tree.files["{out}.css"].read_text() == "X"
+    assert tree.files["{in}.css"].read_text() == "Y"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what"),
+    [
+        ('ln -s "$1" "$2"', "css/a.css", "a link to /"),
+        ('echo x >"$2"; ln -s /dev "${2%/*}/more"', "css/more", "a link to /dev; have it write"),
+        ('echo x >"$2"; ln -s gone "$2.map"', "css/a.css.map", "a link to gone"),
+        ('echo x >"$2"; mkfifo "${2%/*}/pipe"', "css/pipe", "neither a file nor a folder"),
+    ],
+)
+def test_links_and_special_files_among_the_results_are_refused_by_name(site, text, path, what):
+    site.write("css/a.less", "x")
+    [problem] = site.refused(compiler(site.program(text)), cached=True)
+    assert (problem.code, problem.file) == ("special-file", path)
+    assert problem.message.startswith(f"{path}: the compiler of css/a.less made {what}")
+    assert not list(site.cache.glob("*"))
+
+
+def test_a_link_to_a_map_elsewhere_is_not_written_through(site):
+    site.write("a.less", "x")
+    kept = '{"sources": ["b"]}'
+    (site.folder / "mine.map").write_text(kept)
+    site.refused(compiler(site.program(f'echo x >"$2"; ln -s {site.folder}/mine.map "$2.map"')))
+    assert (site.folder / "mine.map").read_text() == kept
+
+
 def test_every_failing_file_is_told(site):
     for name in "abc":
         site.write(f"{name}.less", name)
@@ -223,7 +257,10 @@ def test_what_a_program_leaves_running_is_ended_with_it(tmp_path, pipe):
     assert select.select([pipe], [], [], 20)[0] == [pipe]
 
 
-def test_an_interrupted_build_ends_its_compilers(site, pipe):
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_build_that_is_ended_leaves_no_compiler_and_no_folder(site, pipe, number, exit_code):
     site.write("a.less", "x")
     text = f"exec 3>'{site.folder}/pipe'; echo begun >&3; sleep 60"
     compilers = [{"match": "*.less", "run": site.program(text), "extension": ".css"}]
@@ -232,10 +269,11 @@ def test_an_interrupted_build_ends_its_compilers(site, pipe):
     command += [site.folder / "out", "--bundles", site.folder / "bundles.json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as build:
         assert select.select([pipe], [], [], 50)[0] == [pipe]
-        build.send_signal(signal.SIGINT)
-        assert build.wait(20) == 130
+        build.send_signal(number)
+        assert build.wait(20) == exit_code
     assert os.read(pipe, 100) == b"begun\n"
     assert os.read(pipe, 1) == b""
+    assert not [path for path in site.folder.iterdir() if "out" in path.name]
 
 
 def test_after_an_interruption_no_program_is_started(tmp_path):
@@ -337,7 +375,49 @@ def test_the_cache_holds_whole_entries_only(site):
     site.write("a.less", "x")
     site.compile(compiler(site.program(UPPER)), cached=True)
     [entry] = site.cache.iterdir()
-    assert [file.name for file in entry.iterdir()] == ["a.css"]
+    assert sorted(file.name for file in entry.rglob("*")) == ["a.css", "digests.json", "files"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda entry: os.truncate(entry / "files/a.css", 0),
+        lambda entry: (entry / "files/a.css").write_text("Y"),
+        lambda entry: (entry / "files/a.css").unlink(),
+        lambda entry: (entry / "files/a.css.map").unlink(),
+        lambda entry: (entry / "files/more.css").touch(),
+        lambda entry: (entry / "files/a.css").rename(entry / "b") and _link(entry),
+        lambda entry: os.mkfifo(entry / "files/pipe"),
+        lambda entry: (entry / "digests.json").write_text("{"),
+        lambda entry: (entry / "digests.json").unlink(),
+        lambda entry: shutil.rmtree(entry / "files"),
+    ],
+)
+def test_a_damaged_entry_is_replaced_by_what_is_compiled_again(site, damage):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER + '; echo map >"$2.map"'))
+    site.compile(wanted, cached=True)
+    [entry] = site.cache.iterdir()
+    damage(entry)
+    for _ in range(2):
+        files = site.compile(wanted, cached=True).files
+        assert list(files) == ["a.css", "a.css.map", "a.less"]
+        assert files["a.css"].read_text() == "X"
+    assert (site.runs, list(site.cache.iterdir())) == (2, [entry])
+
+
+def _link(entry):
+    (entry / "files/a.css").symlink_to(entry / "b")
+
+
+def test_an_entry_that_lost_everything_in_agreement_is_no_entry(site):
+    site.write("a.less", "x")
+    wanted = compiler(site.program(UPPER))
+    site.compile(wanted, cached=True)
+    [entry] = site.cache.iterdir()
+    (entry / "files/a.css").unlink()
+    (entry / "digests.json").write_text("{}")
+    assert site.compile(wanted, cached=True).files["a.css"].read_text() == "X"
 
 
 def test_entries_that_nothing_takes_for_long_go_and_nothing_else(site):

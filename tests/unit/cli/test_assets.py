@@ -86,6 +86,14 @@ def test_a_release_shows_its_sizes_and_where_its_warnings_are(cli, api):
     assert told.endswith("\nWarnings:\n  js/app.js:41: there is no app.js.map\n")
 
 
+@pytest.mark.parametrize("said", ["js/app.js, line 41: ", "js/app.js:41: ", "js/app.js: ", ""])
+def test_a_place_is_told_once(cli, api, said):
+    warning = {**WARNING, "message": f"{said}there is no app.js.map"}
+    api.on("GET", f"{RELEASES}/c0ffee-3", release(warnings=[warning], errors=[]))
+    told = cli("assets", "show", "shop", "c0ffee-3").stdout
+    assert told.endswith("\nWarnings:\n  js/app.js:41: there is no app.js.map\n")
+
+
 def test_errors_come_first_on_a_line_each(cli, api):
     failed = release(status="failed", errors=[ERROR], errors_total=1, warnings=[WARNING])
     api.on("GET", f"{RELEASES}/c0ffee-3", failed)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ async def test_a_build_gives_way_to_the_worker_and_is_told_what_the_recipe_says(
         "leads = os.getsid(0) == os.getpid()\n"
         'print(json.dumps({"ok": True, "words": sys.argv[1:], "leads": leads}))'
     )
-    more = {"lenient": True, "js_modules": False, "ignore": ("*.map",), "compress": ("zstd",)}
+    more = {"lenient": True, "js_modules": False, "ignore": ("*.map", "-x"), "compress": ("zstd",)}
     build = _build(
         tmp_path, program, bundles={"all": {"output": "a.css", "sources": ("*.css",)}}, **more
     )
@@ -66,7 +67,7 @@ async def test_a_build_gives_way_to_the_worker_and_is_told_what_the_recipe_says(
     assert answer["leads"]
     assert f"build {build.tree} {build.out} --json --hashed-only" in words
     assert f"--base-url {BASE_URL} --compress zstd --no-js-modules" in words
-    assert f"--no-default-ignore --ignore *.map --lenient --bundles {tmp_path}" in words
+    assert f"--no-default-ignore --ignore=*.map --ignore=-x --lenient --bundles {tmp_path}" in words
     bundles = json.loads((tmp_path / "bundles.json").read_text())
     assert bundles["bundles"]["all"]["output"] == "a.css"
 
@@ -92,6 +93,61 @@ async def test_a_build_that_the_machine_stopped_blames_no_file(tmp_path, code):
     with pytest.raises(Crashed, match=f"because of {code}") as caught:
         await _said(_build(tmp_path, program))
     assert caught.value.problems == problems
+
+
+async def test_what_a_recipe_requires_comes_in_a_file_however_much_it_is(tmp_path):
+    program = (
+        "import json, sys\n"
+        "[file] = [w for w in sys.argv if w.startswith('--require-from=')]\n"
+        "lines = open(file.partition('=')[2], encoding='utf-8').read().splitlines()\n"
+        'print(json.dumps({"ok": True, "lines": lines}))'
+    )
+    require = ("-a.css", *(f"\u00fc/{n:0480}.png" for n in range(9_000)))
+    answer, _ = await _said(_build(tmp_path, program, require=require))
+    assert tuple(answer["lines"]) == require
+
+
+async def test_a_refusal_says_how_many_problems_there_are(tmp_path):
+    told = json.dumps(
+        {"ok": False, "problems": [{"code": "x", "message": "y"}], "problems_total": 9}
+    )
+    with pytest.raises(Refused) as caught:
+        await _said(_build(tmp_path, f"print({told!r}); raise SystemExit(1)"))
+    assert (len(caught.value.problems), caught.value.total) == (1, 9)
+
+
+async def test_a_build_ends_with_its_worker_however_that_ends(tmp_path):
+    program = (
+        "import os, sys, time\n"
+        "from worker.assets.cli.parent import end_with\n"
+        "end_with(os.getppid())\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    worker = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", worker, program, stdout=asyncio.subprocess.PIPE
+    )
+    child = int(await asyncio.wait_for(started.stdout.readline(), 30))
+    started.kill()
+    await started.wait()
+    async with asyncio.timeout(10):
+        while _is_alive(child):
+            await asyncio.sleep(0.001)
+
+
+async def test_a_build_whose_worker_is_gone_already_does_not_begin(tmp_path):
+    (tmp_path / "a.css").write_text("a{}")
+    words = ["build", str(tmp_path), str(tmp_path / "out"), "--parent=1"]
+    build = await asyncio.create_subprocess_exec(sys.executable, "-m", "worker.assets", *words)
+    assert await asyncio.wait_for(build.wait(), 30) == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_build_is_told_whom_to_end_with(tmp_path):
+    program = 'import json, sys; print(json.dumps({"ok": True, "words": sys.argv}))'
+    answer, _ = await _said(_build(tmp_path, program))
+    assert f"--parent={os.getpid()}" in answer["words"]
 
 
 async def test_a_program_that_cannot_be_started_is_told(tmp_path):

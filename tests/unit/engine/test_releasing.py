@@ -1,7 +1,9 @@
 """Asset releases in the engine: what is fetched, what a build may see and how it fails."""
 
 import errno
+import hashlib
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +16,7 @@ from tests.support.diary import Diary, done, plan, run, step
 from tests.support.fake_host import FakeHost
 from worker.assets.manifest import Asset, Manifest
 from worker.assets.problem import AssetError, Problem
+from worker.assets.publishing import store
 from worker.assets.publishing.publish import Published
 from worker.engine import Past
 from worker.engine.assets import releasing
@@ -27,7 +30,15 @@ SERVER = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11")
 STATIC = Static(path="public", publish=True)
 RELEASE = ReleaseAssets("apps/shop/r/public", "apps/shop/r", STATIC, PLACE, 3, SERVER)
 COMMITTED = Past(done({1: {"commit": "abc"}}))
-BUILT = {"ok": True, "files": 2, "bytes": 9, "copies": 1, "hash": "0123", "warnings": []}
+BUILT = {
+    "ok": True,
+    "files": 2,
+    "bytes": 9,
+    "copies": 1,
+    "hash": "0123",
+    "warnings": [],
+    "warnings_total": 0,
+}
 MANIFEST = Manifest({"a.css": Asset("a.0123456789ab.css", 1, "00")})
 
 
@@ -125,6 +136,7 @@ async def test_the_tree_of_the_host_is_built_and_the_release_noted(world, releas
         "new_bytes": 4,
         "reused": 1,
         "warnings": [],
+        "warnings_total": 0,
         "errors": [],
         "base_url": PLACE.base_url,
         "manifest_url": f"{PLACE.base_url}_releases/abc-3-0a6b8c11/assets.json",
@@ -146,6 +158,30 @@ async def test_what_the_host_leaves_out_is_told_and_kept_as_a_warning(world, rel
     assert "left out: pipe: it is neither a file nor a folder\n" in diary.said
     warning = {"code": "left-out", "message": "pipe: it is neither a file nor a folder"}
     assert diary.notes[0].data["warnings"] == [warning]
+
+
+async def test_many_warnings_are_counted_and_the_first_are_told(world, released, host):
+    host.left_out = tuple(f"{n}: it is neither a file nor a folder" for n in range(150))
+    warnings = [{"code": "missing-map", "message": str(n)} for n in range(200)]
+    world.built = {**BUILT, "warnings": warnings, "warnings_total": 400_000}
+    diary, _ = await released(RELEASE)
+    data = diary.notes[0].data
+    assert (len(data["warnings"]), data["warnings_total"]) == (200, 400_150)
+
+
+async def test_the_problems_of_a_refusal_are_counted_with_those_that_were_not_told(world, released):
+    world.built = Refused([{"code": "bad-name", "message": str(n)} for n in range(200)], 5_000)
+    diary, outcome = await released(RELEASE)
+    data = diary.notes[0].data
+    assert (len(data["errors"]), data["errors_total"]) == (200, 5_000)
+    assert "and 4,995 more:" in outcome.error.detail
+
+
+async def test_a_store_with_many_problems_notes_the_first_and_their_number(world, released):
+    world.published = AssetError([Problem("file-missing", str(n)) for n in range(900)])
+    diary, _ = await released(RELEASE)
+    data = diary.notes[0].data
+    assert (len(data["errors"]), data["errors_total"]) == (200, 900)
 
 
 async def test_a_refused_build_is_noted_with_all_problems_and_told_with_the_first(world, released):
@@ -189,9 +225,18 @@ async def test_a_store_that_does_not_answer_is_tried_again(world, released):
 
 async def test_the_manifest_is_put_where_the_site_reads_it(world, released, host):
     to = "apps/shop/r/public/staticfiles.json"
-    _, outcome = await released(PlaceManifest(PLACE, 3, SERVER, to))
+    _, outcome = await released(PlaceManifest(PLACE, 3, SERVER, to, "apps/shop/r"))
     assert outcome.error is None
     assert json.loads(host.sent[to])["paths"] == {"a.css": "a.0123456789ab.css"}
+
+
+async def test_a_manifest_goes_nowhere_that_links_lead_out_of_the_release(world, released, host):
+    host.links_out = True
+    to = "apps/shop/r/public/staticfiles.json"
+    _, outcome = await released(PlaceManifest(PLACE, 3, SERVER, to, "apps/shop/r"))
+    assert (outcome.error.code, host.sent) == ("assets-refused", {})
+    assert "/srv/shared" in outcome.error.detail
+    assert "`manifest` under `static`" in outcome.error.hint
 
 
 async def test_a_verified_release_is_noted(world, released):
@@ -209,11 +254,49 @@ async def test_files_that_do_not_answer_are_asked_for_again_and_named(world, rel
     assert sum("retrying" in line for line in diary.lines) == 3
 
 
+async def test_a_damaged_object_of_the_store_is_named_with_what_removes_it(
+    world, released, monkeypatch, tmp_path
+):
+    folder = tmp_path / "it's a store"
+    folder.mkdir()
+    (folder / "a.0123456789ab.css").write_bytes(b"?")
+    monkeypatch.setattr(releasing, "open_store", lambda _: store.open_store(folder.as_uri()))
+    world.problems = [Problem("altered", "other bytes", file="a.0123456789ab.css")]
+    diary, outcome = await released(VerifyAssets(PLACE, 3, SERVER))
+    assert outcome.error.code == "assets-publish-failed"
+    assert "sha256" in outcome.error.detail.splitlines()[0]
+    remove = outcome.error.hint.removeprefix("Remove what is damaged, then repeat the job: ")
+    assert shlex.split(remove) == ["rm", str(folder / "a.0123456789ab.css")]
+    assert not any("retrying" in line for line in diary.lines)
+
+
+async def test_a_server_that_alters_what_the_store_has_right_is_to_blame(
+    world, released, monkeypatch, tmp_path
+):
+    (tmp_path / "a.0123456789ab.css").write_bytes(b"A")
+    monkeypatch.setattr(releasing, "open_store", lambda _: store.open_store(tmp_path.as_uri()))
+    monkeypatch.setattr(releasing, "read_manifest", _of_content(b"A"))
+    world.problems = [Problem("altered", "other bytes", file="a.0123456789ab.css")]
+    _, outcome = await released(VerifyAssets(PLACE, 3, SERVER))
+    assert outcome.error.code == "assets-unverified"
+    assert "What the store has is right: the server or the CDN changes it." in outcome.error.hint
+
+
+def _of_content(content):
+    asset = Asset("a.0123456789ab.css", len(content), hashlib.sha256(content).hexdigest())
+
+    async def read(*_):
+        return Manifest({"a.css": asset})
+
+    return read
+
+
 async def test_a_failed_verification_is_noted_with_all_problems(world, released):
     world.problems = [Problem("not-served", f"{n}.css answered 404") for n in range(9)]
     diary, _ = await released(VerifyAssets(PLACE, 3, SERVER))
     errors = [problem.as_json() for problem in world.problems]
     data = {"release": "abc-3-0a6b8c11", "base_url": PLACE.base_url, "errors": errors}
+    data["errors_total"] = 9
     assert diary.notes[0] == Note("asset-release.failed", data)
 
 

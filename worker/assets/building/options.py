@@ -53,11 +53,11 @@ class Options:
             raise AssetError([Problem("bad-option", message)])
         if self.base_url == BASE_URL:
             return
-        from worker.assets.store_url import base_url_problem  # noqa: PLC0415  (rarely needed)
+        from worker.assets.store_url import BASE_URL_HINT, base_url_problem  # noqa: PLC0415  (rarely needed)
 
         # The URL itself is not repeated: it may hold a secret.
         if problem := base_url_problem(self.base_url):
-            raise AssetError([Problem("bad-base-url", f"The base URL {problem}")])
+            raise AssetError([Problem("bad-base-url", f"The base URL {problem}")], BASE_URL_HINT)
         if not self.base_url.endswith("/"):
             message = f"the base URL {self.base_url} must end with /"
-            raise AssetError([Problem("bad-base-url", message)])
+            raise AssetError([Problem("bad-base-url", message)], BASE_URL_HINT)

@@ -16,7 +16,9 @@ from app.domain.recipe_static import Compiler
 from worker.assets.tree import Tree
 
 #: Goes up when the layout of an entry changes.
-_VERSION = 1
+_VERSION = 2
+#: What an entry has: the files, and the digest of each by its name.
+_FILES, _DIGESTS = "files", "digests.json"
 #: Names of entries, and of what will be one; and the days that they stay unused.
 _UNUSED = ((re.compile("[0-9a-f]{64}"), 30), (re.compile(r"\.new-.*"), 1))
 #: Outside the tree, and still part of what a compiler reads: which packages, which settings.
@@ -66,25 +68,60 @@ class Keys:
         return self._known_settings[folder]
 
 
-def take(entry: Path, folder: Path) -> bool:
-    """Copy what an earlier run made into the empty `folder`; False when there is nothing."""
+def take(entry: Path, made: Path) -> bool:
+    """Copy what an earlier run made into the empty folder of `made`, the file that is wanted.
+
+    False when there is nothing, or not exactly what was kept: a damaged entry is removed.
+    """
+    folder = made.parent
     if not entry.is_dir():
         return False
-    os.utime(entry)
-    shutil.copytree(entry, folder, dirs_exist_ok=True)
-    return True
+    try:
+        os.utime(entry)
+        shutil.copytree(entry / _FILES, folder, symlinks=True, dirs_exist_ok=True)
+        kept = json.loads((entry / _DIGESTS).read_bytes())
+        if kept == _digests(folder) and made.is_file() and made.stat().st_size:
+            return True
+    except (OSError, ValueError):
+        pass  # damaged, or somebody removes it just now
+    shutil.rmtree(folder)
+    folder.mkdir()
+    _discard(entry)
+    return False
 
 
 def keep(folder: Path, entry: Path) -> None:
-    """An entry is there whole or not at all; whoever comes second leaves the first one's."""
+    """An entry is there whole or not at all; whoever comes second leaves the first one's.
+
+    Nothing waits for the disk: what a power cut takes has another digest.
+    """
     entry.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix=".new-") as scratch:
-        copy = shutil.copytree(folder, Path(scratch) / "entry")
+        copy = Path(scratch) / "entry"
+        shutil.copytree(folder, copy / _FILES)
+        (copy / _DIGESTS).write_text(json.dumps(_digests(folder)))
         try:
             copy.rename(entry)
         except OSError:
             if not entry.is_dir():
                 raise
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        # A link equals nothing that was kept.
+        str(file.relative_to(folder)): "" if file.is_symlink() else _digest(file)
+        for file in sorted(folder.rglob("*"))
+        if file.is_symlink() or not file.is_dir()
+    }
+
+
+def _discard(entry: Path) -> None:
+    with (
+        suppress(OSError),
+        tempfile.TemporaryDirectory(dir=entry.parent, prefix=".new-") as scratch,
+    ):
+        entry.rename(Path(scratch) / "entry")
 
 
 def prune(cache: Path) -> None:

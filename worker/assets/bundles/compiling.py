@@ -1,6 +1,7 @@
 """Compilers: a program makes one file of another, as CSS of LESS or JavaScript of TypeScript."""
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from worker.assets.problem import Problem, refuse
 from worker.assets.tree import Tree, disk_name
 
 _FOLDER = "compiled"
+_PLACES = re.compile(r"\{in\}|\{out\}")
 _HINT = "Nothing was built. Correct the compilers or these files."
 
 
@@ -43,8 +45,8 @@ def compile_all(
     """The tree with what the compilers make of its files; the sources stay in it.
 
     Each command runs in the folder of its source. What it writes beside `{out}`, as a source map,
-    comes along. Raises AssetError: compiler-missing, compiler-conflict, compiler-failed or
-    compiler-silent, one problem for each file.
+    comes along. Raises AssetError: compiler-missing, compiler-conflict, compiler-failed,
+    compiler-silent or special-file, one problem for each file.
     """
     works = _works(tree, compilers, scratch / _FOLDER)
     if not works:
@@ -111,19 +113,17 @@ def _compile(
     words = shlex.split(work.compiler.run)
     words[0] = os.path.abspath(shutil.which(words[0]) or words[0])  # noqa: PTH100 - links stay
     entry = cache / keys.key(work.compiler, work.path, words) if cache and keys else None
-    if entry and take(entry, work.folder):
+    if entry and take(entry, work.made):
         return None
-    words = [
-        word.replace("{in}", str(work.source.absolute())).replace(
-            "{out}", str(work.made.absolute())
-        )
-        for word in words
-    ]
-    problem = _run(work, programs, words)
+    places = {"{in}": str(work.source.absolute()), "{out}": str(work.made.absolute())}
+    # Once over each word: the name of a file may have `{out}` in it.
+    words = [_PLACES.sub(lambda place: places[place[0]], word) for word in words]
+    if problem := _run(work, programs, words) or _special(work):
+        return problem
     compiled_map.rebase(work.folder, work.source)
-    if entry and not problem:
+    if entry:
         keep(work.folder, entry)
-    return problem
+    return None
 
 
 def _run(work: _Work, programs: Programs, words: Sequence[str]) -> Problem | None:
@@ -140,10 +140,26 @@ def _run(work: _Work, programs: Programs, words: Sequence[str]) -> Problem | Non
     return None
 
 
+def _special(work: _Work) -> Problem | None:
+    """A link could lead to any file of this machine, and its content would be published."""
+    for path, file in _entries(work):
+        if file.is_symlink():
+            what = f"a link to {file.readlink()}; have it write a copy"
+        elif not file.is_file() and not file.is_dir():
+            what = "neither a file nor a folder"
+        else:
+            continue
+        return Problem("special-file", f"{path}: the compiler of {work.path} made {what}", path)
+    return None
+
+
 def _results(work: _Work) -> Iterator[tuple[str, Path]]:
+    return ((path, file) for path, file in _entries(work) if file.is_file())
+
+
+def _entries(work: _Work) -> Iterator[tuple[str, Path]]:
     """What lies in its folder now, by the path that it has in the tree."""
     folder = dirname(work.output)
     for file in sorted(work.folder.rglob("*")):
-        if file.is_file():
-            name = os.fsencode(file.relative_to(work.folder)).decode(errors="replace")
-            yield join(folder, name), file
+        name = os.fsencode(file.relative_to(work.folder)).decode(errors="replace")
+        yield join(folder, name), file

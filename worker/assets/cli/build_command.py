@@ -11,6 +11,8 @@ from app.domain.asset_release import IGNORED
 from worker.assets.building.build import build
 from worker.assets.building.options import BASE_URL, Options, usable_cpus
 from worker.assets.building.report import Built, told
+from worker.assets.cli import ending
+from worker.assets.cli.parent import end_with
 from worker.assets.manifest import ENDINGS
 from worker.assets.problem import AssetError, Problem, printable
 
@@ -31,7 +33,8 @@ an earlier build in it is replaced, anything else is left alone. Left out by def
     " ".join(IGNORED)
 }
 
-exit codes: 0 done, 1 refused (every problem is told, OUT is as it was), 2 wrong command line
+exit codes: 0 done, 1 refused (every problem is told, OUT is as it was), 2 wrong command line,
+130 interrupted, 143 ended by SIGTERM
 """
 
 
@@ -40,17 +43,20 @@ def run(arguments: Sequence[str]) -> int:
     parser = _parser()
     parser.as_json = "--json" in arguments
     asked = parser.parse_args(arguments)
+    if asked.parent:
+        end_with(asked.parent)
     try:
         if asked.only and not asked.bundles:
             parser.error("--only names bundles, so it needs --bundles FILE")
-        built = build(asked.sources, asked.out, _options(asked), tell=_note)
+        with ending.raised():
+            built = build(asked.sources, asked.out, _options(asked), tell=_note)
     except AssetError as error:
         _refuse(error, as_json=asked.json)
         return REFUSED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         message = f"interrupted; {asked.out} is as it was, or finished"
         _refuse(AssetError([Problem("interrupted", message)]), as_json=asked.json)
-        return INTERRUPTED
+        return error.exit_code if isinstance(error, ending.Ended) else INTERRUPTED
     _report(built, asked)
     return DONE
 
@@ -97,6 +103,7 @@ def _parser() -> _Parser:
     add("--compress", default="", metavar="CODINGS", help=f"copies: {','.join(ENDINGS)}")
     add("--jobs", type=_at_least_one, default=usable_cpus(), metavar="N", help="processes")
     add("--cache", type=Path, metavar="DIR", help="keeps what compilers made")
+    add("--parent", type=int, help=argparse.SUPPRESS)
     add("--json", action="store_true", help="one JSON object on standard output")
     return parser
 

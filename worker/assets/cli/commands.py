@@ -1,11 +1,16 @@
 """All commands of `python -m worker.assets`, for its list of them."""
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import typer
 
-from worker.assets.cli import build_command, store_commands
+from worker.assets.cli import build_command, store_commands, telling
+
+_NAME = "python -m worker.assets"
 
 app = typer.Typer(
-    name="python -m worker.assets",
+    name=_NAME,
     help="Asset releases: build, publish, verify and remove hashed static files.",
     no_args_is_help=True,
     add_completion=False,
@@ -27,3 +32,18 @@ def build(context: typer.Context) -> None:
 
 
 store_commands.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code, or raises SystemExit with it.
+
+    A program that asked for JSON gets it for a wrong command line too.
+    """
+    as_json = "--json" in arguments
+    try:
+        code: int = app(list(arguments), prog_name=_NAME, standalone_mode=not as_json) or 0
+    except typer.TyperException as error:
+        telling.refuse_usage(cast("Any", error).format_message())
+    if code == telling.INTERRUPTED:
+        telling.interrupted(as_json=as_json)
+    return code

@@ -1,6 +1,7 @@
 """`publish`, `verify`, `releases` and `collect-garbage`: releases in a store, from a terminal."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from worker.assets.cli import telling
-from worker.assets.problem import AssetError
+from worker.assets.problem import AssetError, printable
 from worker.assets.publishing.checking import check, hint_of
 from worker.assets.publishing.garbage import Garbage, collect_garbage
 from worker.assets.publishing.publish import Published, publish
@@ -17,6 +18,8 @@ from worker.assets.publishing.published import list_revisions
 from worker.assets.publishing.store import open_store
 
 T = TypeVar("T")
+#: In hours; the time before that many may be none that a clock can tell.
+_CENTURY = 876_000
 
 StoreArgument = Annotated[
     str, typer.Argument(metavar="STORE", help="s3://bucket/prefix or file:///folder.")
@@ -26,6 +29,12 @@ Revision = Annotated[
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Requests at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def _hours(number: float) -> float:
+    if math.isfinite(number) and 0 <= number <= _CENTURY:
+        return number
+    raise typer.BadParameter(f"{number} is not in the range 0 to {_CENTURY}.")
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +61,7 @@ def publish_release(
 
     Puts what the store lacks, then the manifest. Interrupted, it has published nothing, and
     the next run continues. The same again changes nothing; other files under the same
-    revision are refused.
+    revision are refused. An object that is there with its size is not read: verify does that.
 
     S3 credentials, region and endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL.
@@ -127,7 +136,7 @@ def show_releases(store: StoreArgument, *, as_json: Json = False) -> None:
 
     found = _run(work(), as_json=as_json)
     lines = [f"{each['published']}  {each['revision']}" for each in found]
-    text = "\n".join(lines) or f"no releases in {store}"
+    text = "\n".join(map(printable, lines)) or f"no releases in {store}"
     telling.answer({"ok": True, "releases": found}, text, as_json=as_json)
 
 
@@ -141,7 +150,8 @@ def remove_garbage(
         int | None, typer.Option(min=1, metavar="N", help="Keep the N newest releases.")
     ] = None,
     grace: Annotated[
-        float, typer.Option(min=0, metavar="HOURS", help="Keep everything younger.")
+        float,
+        typer.Option(metavar="HOURS", callback=_hours, help="Keep everything younger."),
     ] = 24,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would go; change nothing.")
@@ -179,4 +189,4 @@ def _run(work: Coroutine[Any, Any, T], *, as_json: bool) -> T:
     except AssetError as error:
         telling.refuse(error, as_json=as_json)
     except KeyboardInterrupt:
-        telling.interrupted()
+        telling.interrupted(as_json=as_json)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from worker.assets.problem import AssetError
+from worker.assets.problem import AssetError, Problem, printable
 
 #: Typer's mark for a paragraph that keeps its lines.
 _KEEP = "\b\n"
-REFUSED, INTERRUPTED = 1, 130
+REFUSED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def help_of(function: Callable[..., Any]) -> str:
@@ -21,7 +21,7 @@ def help_of(function: Callable[..., Any]) -> str:
 
 def note(text: str) -> None:
     """Progress, for people."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is where it belongs
+    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 - standard error is where it belongs
 
 
 def answer(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
@@ -31,8 +31,7 @@ def answer(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
 def refuse(error: AssetError, *, as_json: bool) -> NoReturn:
     """Every problem, then what to do; the exit code says it too."""
     if as_json:
-        problems = [problem.as_json() for problem in error.problems]
-        answer({"ok": False, "problems": problems, "hint": error.hint}, "", as_json=True)
+        _refuse_in_json(error)
     else:
         for problem in error.problems:
             nearest = f" Nearest: {', '.join(problem.nearest)}." if problem.nearest else ""
@@ -42,6 +41,21 @@ def refuse(error: AssetError, *, as_json: bool) -> NoReturn:
     raise SystemExit(REFUSED)
 
 
-def interrupted() -> NoReturn:
-    note("interrupted; run it again to continue")
+def refuse_usage(message: str) -> NoReturn:
+    """A wrong command line, to a program that asked for JSON."""
+    _refuse_in_json(AssetError([Problem("usage", message)], "See --help."))
+    raise SystemExit(USAGE)
+
+
+def interrupted(*, as_json: bool) -> NoReturn:
+    what, hint = "interrupted", "Run it again to continue."
+    if as_json:
+        _refuse_in_json(AssetError([Problem(what, what)], hint))
+    else:
+        note(f"{what}; {hint}")
     raise SystemExit(INTERRUPTED)
+
+
+def _refuse_in_json(error: AssetError) -> None:
+    problems = [problem.as_json() for problem in error.problems]
+    answer({"ok": False, "problems": problems, "hint": error.hint}, "", as_json=True)

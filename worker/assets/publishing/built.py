@@ -30,7 +30,7 @@ def read_built(root: Path) -> BuiltFolder:
         message = f"{root} is no built folder: {OWN}: {error.strerror}"
         hint = f"Build it: python -m worker.assets build SRC {root}"
         raise AssetError([Problem("not-built", message, file=OWN)], hint) from error
-    manifest = read_text(text, str(root / OWN))
+    manifest = read_text(text, str(root / OWN), hint=_HINT)
     objects = objects_of(manifest)
     checked = [_problem(root, key, wanted) for key, wanted in objects.items()]
     problems = [problem for problem in checked if problem]

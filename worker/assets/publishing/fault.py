@@ -34,12 +34,19 @@ _CREDENTIALS = frozenset(
 #: A server without conditional writes.
 UNCONDITIONAL = "store-unconditional"
 _NO_S3 = ("ETag Header missing", "Got invalid", "invalid XML", "ill-formed")
-_ON_DISK = "(os error "
+_ON_DISK = ("(os error ", "LocalFileSystem error")
 #: Where a machine in a cloud asks for its credentials.
 _METADATA = ("169.254.169.254", "169.254.170.2")
 
-_OWN_PROBLEM = {"NoSuchBucket": "store-missing", "NotImplemented": UNCONDITIONAL}
+#: Raised out of obstore for a URL of which it can make no request; it has no public name.
+_PANIC = "RustPanic"
+_OWN_PROBLEM = {
+    "NoSuchBucket": "store-missing",
+    "NotImplemented": UNCONDITIONAL,
+    _PANIC: "bad-store-url",
+}
 _HINTS = {
+    "bad-store-url": "Correct AWS_ENDPOINT_URL, or the URL of the store.",
     UNCONDITIONAL: "Update that server to one that knows If-None-Match.",
     "store-credentials": "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.",
     "store-denied": "Allow these credentials to list, get, put and delete objects there.",
@@ -47,7 +54,7 @@ _HINTS = {
     "store-unreachable": "Check AWS_ENDPOINT_URL and whether that server runs; then run it again.",
     "store-not-s3": "Something else than an S3 API answers there: correct AWS_ENDPOINT_URL.",
     "store-region": "Set AWS_REGION to the region of the bucket.",
-    "store-folder": "Check the folder's owner and mode, and the free space.",
+    "store-folder": "Check the folder's owner, mode and links, and the free space.",
     "store-refused": "The store says what it does not take; correct that, then run it again.",
     "store-failed": "Run it again; what is stored already is not sent again.",
 }
@@ -93,7 +100,7 @@ class Fault:
 
     @property
     def _without_answer(self) -> str:
-        if _ON_DISK in self.said:
+        if any(sign in self.said for sign in _ON_DISK):
             return "store-folder"
         if any(sign in self.said for sign in _NO_S3):
             return "store-not-s3"
@@ -118,6 +125,8 @@ def fault_of(error: Exception) -> Fault | None:
     """None: an answer (there, not there) or an error of another kind, which is to be raised."""
     if isinstance(error, Damaged):
         return Fault(str(error), None, "BadDigest")
+    if type(error).__name__ == _PANIC:
+        return Fault("no request can be made of that URL", None, _PANIC)
     if not isinstance(error, BaseError | OSError):
         return None
     text = str(error).partition("\n\nDebug source")[0]

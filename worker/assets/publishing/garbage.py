@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from worker.assets.problem import printable
 from worker.assets.publishing import headers
 from worker.assets.publishing.locking import Lock, removed_key
 from worker.assets.publishing.published import (
@@ -44,7 +45,9 @@ class Garbage:
         lines = [f"{verb} {releases} and {self.files} files of {self.bytes / 1e6:.1f} MB"]
         if self.dry_run:
             more = self.files - len(self.names)
-            lines += [f"  {name}" for name in self.names] + [f"  and {more} more"] * bool(more)
+            lines += [f"  {printable(name)}" for name in self.names] + [
+                f"  and {more} more"
+            ] * bool(more)
         return "\n".join(lines)
 
 
@@ -70,15 +73,12 @@ async def collect_garbage(
     if dry_run:
         survey = await read_survey(store, await store.list(), datetime.now(UTC))
         return _Collection(store, survey, wishes, tell).told(dry_run=True)
-    lock = Lock(store)
-    listed = await lock.take()
-    try:
+    async with Lock(store) as lock:
+        listed = await lock.take()
         survey = await read_survey(store, listed, listed[LOCK].modified)
         collection = _Collection(store, survey, wishes, tell)
         await collection.remove(lock)
         return collection.told(dry_run=False)
-    finally:
-        await lock.release()
 
 
 @dataclass(frozen=True)

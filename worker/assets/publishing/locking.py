@@ -9,9 +9,11 @@ maker may rely on it is counted here, and ends well before others may take it fo
 import hashlib
 import secrets
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Self
 
 from worker.assets.manifest import HASH, RELEASES
 from worker.assets.problem import AssetError, Problem
@@ -101,12 +103,21 @@ def _lost() -> AssetError:
 
 
 class Lock:
-    """The lock of one collection."""
+    """The lock of one collection; it goes with the collection, however that ends."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._token = f'{{"token": "{secrets.token_hex(8)}"}}\n'.encode()
         self._taken = monotonic()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        """Also after a request of `take` that failed: it may have been done."""
+        # Why the collection ended is worth more than that its lock could not be removed either.
+        with suppress(AssetError) if error else nullcontext():
+            await self._release()
 
     async def take(self) -> dict[str, ObjectMeta]:
         """Returns what is in the store since then. Raises AssetError (collecting-garbage)."""
@@ -130,7 +141,7 @@ class Lock:
         if await self._store.get(LOCK) != self._token:
             raise _lost()
 
-    async def release(self) -> None:
+    async def _release(self) -> None:
         if await self._store.get(LOCK) == self._token:
             await self._store.delete([LOCK])
 

@@ -1,7 +1,6 @@
 """Publish a built folder as the immutable release of one revision."""
 
 import asyncio
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing import headers, locking
 from worker.assets.publishing.built import BuiltFolder, read_built
+from worker.assets.publishing.conflicts import refuse_damaged, refuse_nested
 from worker.assets.publishing.published import (
     LOCK,
     check_revision,
@@ -55,8 +55,10 @@ async def publish(
     Killed at any point there is no manifest, and the next run continues. Files of other
     releases are never touched. Raises AssetError: the built folder is not as its manifest says
     (file-missing, file-altered), the revision is there with other files (revision-differs),
-    an object is damaged (damaged-object), garbage is being collected (collecting-garbage), or
-    the store failed five times (store-..., naming the key).
+    an object has another size (damaged-object; name-taken when another release wants it so), a
+    name lies in a store below this one (nested-store), garbage is being collected
+    (collecting-garbage), or the store failed five times (store-..., naming the key). What is
+    there with the right size is not read: `inspect` does that.
     """
     check_revision(revision)
     folder, (there, listed) = await asyncio.gather(
@@ -66,7 +68,7 @@ async def publish(
     if there is not None:
         release.compare(there)
         # How old a lock is, can only be told beside an intent that was put just now.
-        if LOCK not in listed and release.is_whole(listed):
+        if LOCK not in listed and await release.is_whole(listed):
             tell(f"release {revision} is there already, whole")
             return release.told(set(), unchanged=True)
     return await release.publish(at_once)
@@ -87,6 +89,11 @@ class _Release:
     async def publish(self, at_once: int) -> Published:
         """Say what is meant, look, put, seal."""
         declared = await locking.declare(self._store, self._revision, self._built.text)
+        try:
+            refuse_nested(self._store, self._built.objects, declared.listed)
+        except AssetError:
+            await self._store.delete([declared.intent])
+            raise
         missing = await self._put_missing(declared.listed, at_once)
         if declared.has_taken_over:
             # The last thing that its owner asked for may have been done only now.
@@ -97,30 +104,17 @@ class _Release:
         return self.told(missing, unchanged=False)
 
     async def _put_missing(self, listed: Mapping[str, ObjectMeta], at_once: int) -> set[str]:
-        missing = self._missing(listed)
-        self._tell(f"{len(missing)} of {len(self._built.objects)} objects are to be put")
+        wanted = self._built.objects
+        await refuse_damaged(self._store, wanted, listed)
+        missing = wanted.keys() - listed.keys()
+        self._tell(f"{len(missing)} of {len(wanted)} objects are to be put")
         await Uploading(self._built, self._store, self._tell).put(missing, at_once=at_once)
         return missing
 
-    def is_whole(self, listed: Mapping[str, ObjectMeta]) -> bool:
-        return not self._missing(listed) and django_key(self._revision) in listed
-
-    def _missing(self, listed: Mapping[str, ObjectMeta]) -> set[str]:
-        """Keys to put. Raises AssetError: an object of a wrong size belongs to its manifest too."""
-        wanted = self._built.objects
-        damaged = [
-            Problem(
-                "damaged-object",
-                f"{self._store.url}/{key} has {listed[key].size} bytes, wanted {stored.size}:"
-                " its name says its content, so it is damaged",
-                file=key,
-            )
-            for key, stored in wanted.items()
-            if key in listed and listed[key].size != stored.size
-        ]
-        if damaged:
-            raise AssetError(damaged, f"Remove it, then publish again: {self._removal(damaged)}")
-        return wanted.keys() - listed.keys()
+    async def is_whole(self, listed: Mapping[str, ObjectMeta]) -> bool:
+        """By names and sizes. Raises AssetError: a wrong size belongs to its manifest too."""
+        await refuse_damaged(self._store, self._built.objects, listed)
+        return {*self._built.objects, django_key(self._revision)} <= listed.keys()
 
     def compare(self, there: bytes) -> None:
         """Raises AssetError (revision-differs) with the names in which it differs."""
@@ -170,10 +164,3 @@ class _Release:
             reused=len(files) - len(new),
             unchanged=unchanged,
         )
-
-    def _removal(self, damaged: list[Problem]) -> str:
-        first = damaged[0].file
-        folder = self._store.folder
-        if folder:
-            return shlex.join(["rm", f"{folder}/{first}"])
-        return shlex.join(["aws", "s3", "rm", f"{self._store.url}/{first}"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from worker.assets import manifest as manifests
-from worker.assets.manifest import ENDINGS, HASH, RELEASES, Manifest
+from worker.assets.manifest import ENDINGS, RELEASES, Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing.store import ObjectMeta, Store
 
@@ -16,7 +16,8 @@ LOCK = f"{RELEASES}/gc.json"
 
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}")
 _MANIFEST = re.compile(rf"{RELEASES}/([^/]+)/{re.escape(manifests.OWN)}")
-_HASHED = re.compile(rf"(?:[^/]+/)*[^/]*\.[0-9a-f]{{{HASH}}}(?:\.[^/]*)?")
+_NESTED = re.compile(rf"(.+?/){RELEASES}/")
+_RESTORE = "Restore it from a backup, or publish that revision under another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,9 @@ def check_revision(revision: str) -> None:
 
 
 def objects_of(manifest: Manifest) -> dict[str, Stored]:
-    """Every object of a release by its key. Raises AssetError (bad-name)."""
+    """Every object of a release by its key."""
     found: dict[str, Stored] = {}
     for asset in manifest.files.values():
-        _check_name(asset.name)
         found[asset.name] = Stored(asset.name, asset.size, asset.sha256)
         for coding, copy in asset.copies.items():
             key = asset.name + ENDINGS[coding]
@@ -69,15 +69,13 @@ def objects_of(manifest: Manifest) -> dict[str, Stored]:
     return found
 
 
-def read_text(text: bytes, place: str) -> Manifest:
+def read_text(text: bytes, place: str, *, hint: str = _RESTORE) -> Manifest:
     """Raises AssetError (bad-manifest), which names the place."""
     try:
         return manifests.read(text)
     except manifests.BadManifest as error:
-        raise AssetError(
-            [Problem("bad-manifest", f"{place} cannot be read: {error}", file=place)],
-            "Restore it from a backup, or publish that revision under another name.",
-        ) from error
+        problem = Problem("bad-manifest", f"{place} cannot be read: {error}", file=place)
+        raise AssetError([problem], hint) from error
 
 
 async def read_manifest(store: Store, revision: str) -> Manifest:
@@ -111,13 +109,8 @@ def no_such_release(store: Store, revision: str, known: Collection[str]) -> Asse
     return AssetError([Problem("no-such-release", message, nearest=nearest)], hint)
 
 
-def is_hashed(key: str) -> bool:
-    """Whether it looks like a file that a build made; nothing else is ever deleted."""
-    return _HASHED.fullmatch(key) is not None and not key.startswith(f"{RELEASES}/")
-
-
-def _check_name(name: str) -> None:
-    odd = {"", ".", ".."} & set(name.split("/"))
-    if odd or not is_hashed(name):
-        message = f"The manifest names {name!r}, which is no hashed file below its root"
-        raise AssetError([Problem("bad-name", message, file=name)], "Build it again.")
+def nested_in(listed: Collection[str]) -> tuple[str, ...]:
+    """Folders, with a final `/`, that are stores of their own: what is below them is theirs."""
+    found = {(match.group(1), key) for key in listed if (match := _NESTED.match(key))}
+    # A folder of that name in a tree of static files makes no store.
+    return tuple(sorted({folder for folder, key in found if not manifests.is_hashed(key)}))

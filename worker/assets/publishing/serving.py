@@ -86,7 +86,11 @@ def problems_of(answer: Answer, asset: Asset) -> list[Problem]:
     if answer.failed:
         return [_problem("not-served", asset, f"{answer.url} {answer.failed}")]
     if answer.status != _OK:
-        where = f" (to {answer.header('location')})" if answer.status in _MOVED else ""
+        where = (
+            f" (to {answer.header('location').partition('?')[0]})"
+            if answer.status in _MOVED
+            else ""
+        )
         message = f"{answer.url} answered {answer.status}{where}, wanted 200"
         return [_problem("not-served", asset, message)]
     found = [_bytes(answer, asset), _cache(answer, asset), _type(answer, asset)]

@@ -156,10 +156,18 @@ def open_store(url: str, *, make: bool = True) -> Store:
 def _opened(place: StoreUrl, *, make: bool) -> Inner:
     if place.folder:
         if make:
-            place.folder.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+            _make(place.folder)
         return LocalStore(place.folder, automatic_cleanup=True)
     from_url: Any = obstore.store.from_url
     return cast("Inner", from_url(place.url, config=place.config, **place.options))
+
+
+def _make(folder: Path) -> None:
+    """With what it lies in; the web server may enter what is made here, whatever the umask."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in made:
+        each.chmod(_FOLDER)
 
 
 def _settle(root: Path, key: str) -> None:

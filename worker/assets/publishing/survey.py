@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.assets.manifest import DJANGO, HASH, RELEASES
+from worker.assets.manifest import DJANGO, HASH, RELEASES, is_hashed
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing.locking import INTENT, INTENT_AGE, REMOVED
 from worker.assets.publishing.published import (
-    is_hashed,
+    nested_in,
     objects_of,
     own_key,
     read_text,
@@ -50,10 +50,18 @@ class Survey:
         return set().union(*(self.manifests[revision].names for revision in kept), *under_way)
 
     def known(self) -> dict[str, ObjectMeta]:
-        """Every object in the store that a manifest or note names; nothing else is ours."""
+        """Every object in the store that a manifest or note names; nothing else is ours.
+
+        What lies in a store below this one is not: its releases name it too.
+        """
+        nested = nested_in(self.listed)
         said = [*self.manifests.values(), *self.notes.values()]
         names = set().union(*(each.names for each in said))
-        return {key: self.listed[key] for key in names if key in self.listed and is_hashed(key)}
+        return {
+            key: self.listed[key]
+            for key in names
+            if key in self.listed and is_hashed(key) and not key.startswith(nested)
+        }
 
     def spent_notes(self, *, gone: Collection[str]) -> set[str]:
         """Notes that nothing is named by any more, and what killed programs left behind."""
@@ -110,10 +118,19 @@ async def _texts(store: Store, keys: Collection[str]) -> dict[str, bytes | None]
         for key in waiting:
             found[key] = await store.get(key)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_ONCE):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(work())
+    except* AssetError as several:
+        failed = _first(several)
+        raise AssetError(failed.problems, failed.hint) from failed
     return found
+
+
+def _first(several: BaseExceptionGroup[AssetError]) -> AssetError:
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _said(text: bytes, place: str) -> Said:

@@ -9,7 +9,7 @@ import httpx
 from worker.assets.manifest import Asset, Manifest
 from worker.assets.problem import Problem
 from worker.assets.publishing.serving import Answer, ask, problems_of
-from worker.assets.store_url import base_url_problem
+from worker.assets.store_url import page_problem
 
 _PATIENCE = httpx.Timeout(30.0, connect=10.0)
 _TOLD = 10
@@ -29,18 +29,13 @@ async def verify(
     compressed copy too when the server offers that coding. No redirect is followed. A request
     that fails in passing is tried five times; none takes longer than a file of its size may.
     """
-    if problem := _unusable(base_url):
-        return [Problem("bad-base-url", f"{base_url} {problem}")]
+    if problem := page_problem(base_url):
+        # The URL itself is not repeated: it may hold a secret.
+        return [Problem("bad-base-url", f"The base URL {problem}")]
     limits = httpx.Limits(max_connections=at_once)
     async with httpx.AsyncClient(timeout=_PATIENCE, limits=limits) as client:
         verifying = _Verifying(client, base_url, tell, pause)
         return await verifying.run(manifest, at_once)
-
-
-def _unusable(base_url: str) -> str | None:
-    if not base_url.startswith(("http://", "https://")):
-        return "cannot be asked: an http:// or https:// URL is wanted"
-    return base_url_problem(base_url)
 
 
 class _Verifying:

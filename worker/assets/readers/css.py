@@ -9,6 +9,8 @@ from worker.assets.readers.reference import Form, Found, Reference
 
 _NAME_CHARACTERS = frozenset("-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\0")
 _ASCII = "\x7f"
+#: A token of its own; the name that follows does without its dashes.
+_OPENED = "<!--"
 #: Their URLs name no file: a vocabulary, and the pages that rules are for.
 _WITHOUT_FILES = {"namespace", "document", "-moz-document"}
 _IMAGE_SETS = {"image-set", "-webkit-image-set"}
@@ -69,7 +71,16 @@ class _Reader:
         text, start = self._text, self._at
         while start > floor and (text[start - 1] in _NAME_CHARACTERS or text[start - 1] > _ASCII):
             start -= 1
-        return start
+        return start + 2 if self._is_opened(start) else start
+
+    def _is_opened(self, dashes: int) -> bool:
+        angle = dashes - 2
+        if angle < 0 or not self._text.startswith(_OPENED, angle):
+            return False
+        escape = angle
+        while escape and self._text[escape - 1] == "\\":
+            escape -= 1
+        return (angle - escape) % 2 == 0
 
     def _read_function(self, start: int) -> None:
         name = tokens.unescaped(self._text[start : self._at]).lower()

@@ -33,19 +33,23 @@ _OF_MACHINE = {"process-killed", "input-output", "output-refused", "changed-mean
 
 
 class Refused(Exception):
-    """The files cannot be built; `problems` are those of `worker.assets.problem`, as JSON."""
+    """The files cannot be built; `problems` are the first of `total`, as JSON."""
 
-    def __init__(self, problems: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__(f"{len(problems)} problems")
+    def __init__(self, problems: Sequence[Mapping[str, Any]], total: int | None = None) -> None:
         self.problems = tuple(problems)
+        self.total = len(problems) if total is None else total
+        super().__init__(f"{self.total} problems")
 
 
 class Crashed(Exception):
-    """The machine did not let the build end: `problems`, as JSON, say how."""
+    """The machine did not let the build end: `problems`, the first of `total`, say how."""
 
-    def __init__(self, why: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, why: str, problems: Sequence[Mapping[str, Any]] = (), total: int = 1
+    ) -> None:
         super().__init__(why)
         self.problems = tuple(problems) or (Problem("build-crashed", why).as_json(),)
+        self.total = max(total, len(self.problems))
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Build:
             answer, said = await asyncio.gather(
                 process.stdout.read(), _passed_on(process.stderr, show)
             )
-            return _read(await process.wait(), answer, said)
+            # Off the loop: it may be large.
+            return await asyncio.to_thread(_read, await process.wait(), answer, said)
         finally:
             await _end(process)
 
@@ -94,12 +99,17 @@ class Build:
     def _words(self) -> list[str]:
         static = self.static
         words = ["build", str(self.tree), str(self.out), "--json", "--hashed-only"]
+        words.append(f"--parent={os.getpid()}")
         words += ["--base-url", self.base_url, "--compress", ",".join(static.compress)]
         words.append("--js-modules" if static.js_modules else "--no-js-modules")
         words.append("--no-default-ignore")
-        words += [word for glob in static.ignore for word in ("--ignore", glob)]
+        words += [f"--ignore={glob}" for glob in static.ignore]
         if static.lenient:
             words.append("--lenient")
+        if static.require:
+            required = self.tree.parent / "required.txt"
+            required.write_text("".join(f"{path}\n" for path in static.require), "utf-8")
+            words.append(f"--require-from={required}")
         if static.bundles:
             # Compilers ran on the host already, where the site's tools are.
             bundles = self.tree.parent / "bundles.json"
@@ -129,17 +139,18 @@ def _read(code: int, answer: bytes, said: str) -> dict[str, Any]:
         if code == 0 and found["ok"]:
             return dict(found)
         if code == _REFUSED:
-            raise _refusal(found["problems"])
+            problems = found["problems"]
+            raise _refusal(problems, int(found.get("problems_total", len(problems))))
     except (ValueError, KeyError, TypeError):
         pass
     raise Crashed(f"{_how(code)}. The last it said: {said.strip() or 'nothing'}")
 
 
-def _refusal(problems: Sequence[Mapping[str, Any]]) -> Refused | Crashed:
+def _refusal(problems: Sequence[Mapping[str, Any]], total: int) -> Refused | Crashed:
     """Its hint is left: it has words of a command line that nobody typed."""
     if _OF_MACHINE.isdisjoint(problem["code"] for problem in problems):
-        return Refused(problems)
-    return Crashed(str(problems[0]["message"]), problems)
+        return Refused(problems, total)
+    return Crashed(str(problems[0]["message"]), problems, total)
 
 
 def _how(code: int) -> str:

@@ -7,11 +7,12 @@ there whole, by renaming, and its time says when it was last wanted.
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from worker.engine.assets import rooms
+from worker.engine.assets.rooms import Room
 from worker.remote.fetching import is_there, place_of
 from worker.remote.host import Listed
 
@@ -19,6 +20,8 @@ from worker.remote.host import Listed
 MOST = 5 * 2**30
 #: Seconds after which what was wanted last may go: until then somebody may be working with it.
 _RESTS = 3600.0
+#: The rights of other users than the worker's own.
+_OTHERS = 0o077
 #: Seconds after which what another worker left in the middle is removed.
 _LEFT = 86_400.0
 
@@ -32,7 +35,7 @@ class AssetCache:
 
     def lacking(self, files: Sequence[Listed]) -> list[Listed]:
         """One file for each content that is not here; the others count as wanted now."""
-        self.objects.mkdir(parents=True, exist_ok=True)
+        self._make(self.objects)
         found: dict[str, Listed] = {}
         for file in {file.sha256: file for file in files}.values():
             if is_there(self.objects, file):
@@ -41,12 +44,11 @@ class AssetCache:
                 found[file.sha256] = file
         return list(found.values())
 
-    def make_room(self) -> Path:
-        """A new folder on the same file system; whoever asked for it removes it."""
+    def make_room(self) -> Room:
+        """On the same file system; whoever asked for it leaves it."""
         work = self._folder / "work"
-        work.mkdir(parents=True, exist_ok=True)
-        _remove_older(work, _LEFT)
-        return Path(tempfile.mkdtemp(dir=work))
+        self._make(work)
+        return rooms.enter(work)
 
     def lay_out(self, files: Sequence[Listed], tree: Path) -> None:
         """The files by their paths: links to the contents, or copies where links cannot be."""
@@ -82,9 +84,9 @@ class AssetCache:
                 path.unlink(missing_ok=True)
                 held -= size
 
-
-def _remove_older(folder: Path, seconds: float) -> None:
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > seconds:
-                shutil.rmtree(path, ignore_errors=True)
+    def _make(self, folder: Path) -> None:
+        """For this user alone: a site's files may be refused because nobody should read them."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made in (self._folder, folder):
+            if made.stat().st_mode & _OTHERS:
+                made.chmod(0o700)

@@ -11,6 +11,8 @@ from app.domain.problem import CODES
 from worker.assets.building.resolving import LENIENT
 from worker.assets.problem import AssetError, Problem
 from worker.engine.assets.build import Crashed, Refused
+from worker.engine.assets.damage import Damage
+from worker.engine.assets.problems import Problems, of_error, of_problems
 from worker.engine.failed import Failed
 from worker.steps.step import Failure
 
@@ -22,6 +24,7 @@ _PASSING = frozenset(
 )
 _PLACE = "LIFTLOCK_ASSETS_STORE and LIFTLOCK_ASSETS_URL of the workers"
 _URL = frozenset({"bad-base-url"})
+_ALTERED = "altered"
 #: What helps when all problems are of these kinds, in the words of a recipe.
 _ADVICE: Mapping[frozenset[str], str] = {
     LENIENT: "Correct the files, or write `lenient: true` under `static` of the recipe.",
@@ -38,6 +41,13 @@ _ADVICE: Mapping[frozenset[str], str] = {
             "source-not-found",
         }
     ): "Correct `bundles` under `static` of the recipe, or the files that they are made of.",
+    frozenset({"required-missing"}): (
+        "Let the site make these files, or correct `require` under `static` of the recipe."
+    ),
+    frozenset({"manifest-outside"}): (
+        "Let `collect` put a folder of its own there in place of the link, or name another place "
+        "with `manifest` under `static` of the recipe."
+    ),
     _URL: "Correct LIFTLOCK_ASSETS_URL of the workers, then restart them.",
 }
 
@@ -50,10 +60,10 @@ class Failures:
     release: str
 
     def of(self, error: Refused | Crashed | AssetError) -> Failed:
-        problems = as_json(error)
+        problems = of_error(error)
         match error:
             case Refused():
-                return self._failed("assets-refused", problems, _advice(problems))
+                return self._failed("assets-refused", problems, _advice(problems.first))
             case Crashed():
                 hint = (
                     "Look at memory and disk of the worker's machine: free -m; df -h; dmesg | tail"
@@ -64,28 +74,30 @@ class Failures:
         code = "assets-store-unreachable" if passes else "assets-publish-failed"
         return self._failed(code, problems, error.hint or f"Look at the store: {self.place.store}")
 
-    def unverified(self, problems: Sequence[Problem]) -> Failed:
-        told = [problem.as_json() for problem in problems]
-        if {problem.code for problem in problems} <= _URL:
-            hint = _ADVICE[_URL]
-        else:
-            url = self.place.base_url + quote(problems[0].file or "")
-            hint = f"See what answers: curl -I {shlex.quote(url)}; compare with {_PLACE}."
-        return self._failed("assets-unverified", told, hint)
+    def unverified(self, problems: Sequence[Problem], damage: Damage | None = None) -> Failed:
+        """With the damage in the store itself, if there is any."""
+        if damage:
+            hint = f"Remove what is damaged, then repeat the job: {damage.removal}"
+            told = of_problems([*damage.problems, *problems])
+            return self._failed("assets-publish-failed", told, hint)
+        return self._failed("assets-unverified", of_problems(problems), self._of_serving(problems))
 
-    def _failed(self, code: str, problems: Sequence[Mapping[str, Any]], hint: str) -> Failed:
-        lines = [_sentence(problem) for problem in problems[:_SHOWN]]
-        if (more := len(problems) - len(lines)) > 0:
+    def _of_serving(self, problems: Sequence[Problem]) -> str:
+        codes = {problem.code for problem in problems}
+        if codes <= _URL:
+            return _ADVICE[_URL]
+        url = self.place.base_url + quote(problems[0].file or "")
+        hint = f"See what answers: curl -I {shlex.quote(url)}; compare with {_PLACE}."
+        if _ALTERED in codes:
+            return f"{hint} What the store has is right: the server or the CDN changes it."
+        return hint
+
+    def _failed(self, code: str, problems: Problems, hint: str) -> Failed:
+        lines = [_sentence(problem) for problem in problems.first[:_SHOWN]]
+        if (more := problems.total - len(lines)) > 0:
             instance = self.place.base_url.rstrip("/").rpartition("/")[2]
             lines.append(f"and {more:,} more: liftlock assets show {instance} {self.release}")
         return Failed(Failure(code, CODES[code].title, hint), "\n".join(lines))
-
-
-def as_json(error: Refused | Crashed | AssetError) -> list[Mapping[str, Any]]:
-    """Its problems."""
-    if isinstance(error, AssetError):
-        return [problem.as_json() for problem in error.problems]
-    return [*error.problems]
 
 
 def _advice(problems: Sequence[Mapping[str, Any]]) -> str:

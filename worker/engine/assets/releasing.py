@@ -2,25 +2,29 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.domain.asset_release import AssetPlace, release_name
+from worker.assets.building.report import MOST_TOLD
 from worker.assets.manifest import DJANGO
 from worker.assets.problem import AssetError, Problem
 from worker.assets.publishing.publish import publish
 from worker.assets.publishing.published import read_manifest
 from worker.assets.publishing.store import Store, open_store
 from worker.assets.publishing.verifying import verify
+from worker.engine.assets.apart import apart
 from worker.engine.assets.build import Build, Crashed, Refused
 from worker.engine.assets.cache import AssetCache
-from worker.engine.assets.failures import Failures, as_json
+from worker.engine.assets.damage import damage_of
+from worker.engine.assets.failures import Failures
+from worker.engine.assets.problems import Problems, of_error, of_problems
 from worker.engine.assets.selecting import select
 from worker.engine.assets.telling import fetched, published, telling
 from worker.engine.context import Context
+from worker.remote.errors import FolderOutside
 from worker.remote.host import Listing
 from worker.remote.host import Output as Hear
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
@@ -60,7 +64,7 @@ class Releasing:
         try:
             await self._make(wanted, release, report)
         except (Refused, Crashed, AssetError) as error:
-            await self._note_failed(report, as_json(error))
+            await self._note_failed(report, of_error(error))
             raise
         await self._note("asset-release.published", report)
 
@@ -80,7 +84,9 @@ class Releasing:
     async def _fetch(self, cache: AssetCache, wanted: ReleaseAssets) -> Listing:
         """What there is, with its contents in the cache from now on."""
         host, fence = self.context.host, self.context.fence
-        found = await host.list_files(wanted.tree, within=wanted.release_dir, fence=fence)
+        found = await host.list_files(
+            wanted.tree, within=wanted.release_dir, fence=fence, show=self.show
+        )
         listing = await asyncio.to_thread(select, found, wanted.static.ignore)
         with _disk(cache):
             lacking = await asyncio.to_thread(cache.lacking, listing.files)
@@ -107,26 +113,30 @@ class Releasing:
             file = room / DJANGO
             with _disk(self._cache):
                 await asyncio.to_thread(file.write_bytes, manifest.as_django())
-            # The release folder is new: nothing that runs reads it yet.
-            await self.context.host.send(file, wanted.to, self.context.fence)
+            # The release folder is new: nothing that runs reads it yet. What links lead to may be.
+            host, fence = self.context.host, self.context.fence
+            try:
+                await host.send(file, wanted.to, fence, within=wanted.release_dir)
+            except FolderOutside as error:
+                raise Refused([Problem("manifest-outside", error.detail).as_json()]) from error
         await self.show(f"put the names of {len(manifest.files):,} files at {wanted.to}\n")
 
     async def _verify(self, wanted: VerifyAssets, failures: Failures) -> None:
         place, release = wanted.place, failures.release
-        manifest = await read_manifest(await _opened(place), release)
+        store = await _opened(place)
+        manifest = await read_manifest(store, release)
         async with telling(self.show) as tell:
-            problems = await verify(manifest, place.base_url, tell=tell)
+            problems = await apart(lambda: verify(manifest, place.base_url, tell=tell))
         if problems:
-            errors = [problem.as_json() for problem in problems]
-            await self._note_failed({"release": release, "base_url": place.base_url}, errors)
-            raise failures.unverified(problems)
+            told = {"release": release, "base_url": place.base_url}
+            await self._note_failed(told, of_problems(problems))
+            raise failures.unverified(problems, await damage_of(problems, manifest, store))
         await self.show(f"{len(manifest.files):,} files answer at {place.base_url}\n")
         await self._note("asset-release.verified", {"release": release})
 
-    async def _note_failed(
-        self, report: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]
-    ) -> None:
-        await self._note("asset-release.failed", {**report, "errors": [*errors]})
+    async def _note_failed(self, report: Mapping[str, Any], errors: Problems) -> None:
+        told = {"errors": [*errors.first], "errors_total": errors.total}
+        await self._note("asset-release.failed", {**report, **told})
 
     async def _note(self, what: str, data: Mapping[str, Any]) -> None:
         await self.context.journal.note(Note(what, data), self.context.facts)
@@ -134,8 +144,10 @@ class Releasing:
 
 def _told(built: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
     counted = {name: built[name] for name in ("files", "bytes", "copies", "hash")}
-    warnings = [Problem("left-out", sentence).as_json() for sentence in left_out]
-    return {**counted, "warnings": [*warnings, *built["warnings"]], "errors": []}
+    warnings = [Problem("left-out", sentence).as_json() for sentence in left_out[:MOST_TOLD]]
+    total = len(left_out) + int(built["warnings_total"])
+    warnings = [*warnings, *built["warnings"]][:MOST_TOLD]
+    return {**counted, "warnings": warnings, "warnings_total": total, "errors": []}
 
 
 async def _opened(place: AssetPlace) -> Store:
@@ -156,6 +168,6 @@ async def _room(cache: AssetCache) -> AsyncIterator[Path]:
     with _disk(cache):
         room = await asyncio.to_thread(cache.make_room)
     try:
-        yield room
+        yield room.path
     finally:
-        await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
+        await asyncio.to_thread(room.leave)
