@@ -16,6 +16,10 @@ function isModuleUrl(node) {
   return node?.type === "MemberExpression" && node.object.type === "MetaProperty" && node.property.name === "url";
 }
 
+function isResolve(callee) {
+  return callee.type === "MemberExpression" && callee.object.type === "MetaProperty" && callee.property.name === "resolve";
+}
+
 function isImportScripts(callee) {
   const isGlobal = callee.type === "MemberExpression" && ["self", "globalThis"].includes(callee.object.name);
   return (isGlobal ? callee.property : callee).name === "importScripts";
@@ -51,6 +55,8 @@ function finds(tree) {
       if (isModuleUrl(node.arguments[1])) add("file", node.arguments[0], node);
     } else if (node.type === "NewExpression" && /^(Shared)?Worker$/.test(node.callee.name ?? "")) {
       if (plain(node.arguments[0])) add("worker", node.arguments[0], node);
+    } else if (node.type === "CallExpression" && isResolve(node.callee)) {
+      add("module", node.arguments[0], node);
     } else if (node.type === "CallExpression" && isImportScripts(node.callee)) {
       node.arguments.every((argument) => add("file", argument, node));
     }

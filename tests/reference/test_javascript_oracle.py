@@ -34,12 +34,13 @@ def installed(*packages):
 
 
 def files(tree):
-    folder = (
-        reference.npm_package(reference.NPM[tree])
-        if tree in reference.NPM
-        else installed(*PACKAGES)
-    )
-    found = [path for path in folder.rglob("*") if path.suffix in {".js", ".mjs", ".cjs"}]
+    folders = reference.sources(tree) if tree in reference.NPM else [installed(*PACKAGES)]
+    found = [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in {".js", ".mjs", ".cjs"}
+    ]
     return sorted(path for path in found if path.is_file())
 
 
