@@ -3,7 +3,11 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import UUID
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Not at run time: the build's command line, whose start counts, reads this module.
+    from uuid import UUID
 
 #: Left out when files are collected, as Django's `collectstatic` leaves them out.
 IGNORED = ("CVS", ".*", "*~")
@@ -38,7 +42,7 @@ class AssetPlace:
         return AssetPlace(f"{self.store.rstrip('/')}/{instance}", f"{self.base_url}{instance}/")
 
 
-def release_name(commit: str, number: int, app_server: UUID) -> str:
+def release_name(commit: str, number: int, app_server: "UUID") -> str:
     """The name of an app server's asset release in the store, where its instance has a folder.
 
     Commit and number are for people. They come again when an instance is made anew, or the

@@ -70,11 +70,11 @@ def ignores(globs: Sequence[str]) -> Callable[[str], bool]:
 
 def disk_name(path: str) -> str:
     """The path as this process must write it, whatever the locale: on disk names are UTF-8."""
-    return os.fsdecode(path.encode())
+    return path if path.isascii() else os.fsdecode(path.encode())
 
 
 def _logical(name: str) -> str:
-    return os.fsencode(name).decode(errors="surrogateescape")
+    return name if name.isascii() else os.fsencode(name).decode(errors="surrogateescape")
 
 
 def _pattern(ignore: Sequence[str]) -> re.Pattern[str]:

@@ -18,12 +18,13 @@ from worker.assets.building.resolving import LENIENT, broken, is_fatal
 from worker.assets.building.scanning import is_text
 from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
 from worker.assets.problem import AssetError, Problem
+from worker.assets.readers import javascript
 from worker.assets.tree import Tree, parents_of
 
 #: What a byte costs: to copy it, to scan it, to compress it; and what any file costs.
 _COPIED, _SCANNED, _COMPRESSED, _FILE = 1, 8, 50, 50_000
-#: Below this, about 0.2 seconds, more processes do not pay.
-_SMALL = 80_000_000
+#: Below this, about 0.4 seconds, more processes do not pay.
+_SMALL = 200_000_000
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -97,6 +98,8 @@ class Reading:
             base_url=self._options.base_url,
         )
         costs = {path: _cost(path, file) for path, file in tree.files.items()}
+        if setup.js_modules and sum(costs.values()) >= _SMALL:
+            javascript.prepare()
         work = [
             Batch(setup, [(path, str(tree.files[path])) for path in part])
             for part in batches(costs, self._options.jobs)

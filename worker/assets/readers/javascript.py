@@ -19,6 +19,11 @@ def find(text: str, *, modules: bool) -> Found:
     return Found(references, tuple(_apart(found)))
 
 
+def prepare() -> None:
+    """Compile the patterns for modules now: processes that are forked later have them all."""
+    from worker.assets.readers import javascript_candidates, javascript_lexer  # noqa: F401, PLC0415
+
+
 def _modules(text: str) -> Iterator[Reference | Unknowable]:
     # Not above: to compile their patterns takes a tenth of a small build that does without.
     from worker.assets.readers.javascript_candidates import candidates  # noqa: PLC0415
