@@ -27,6 +27,12 @@ _HASHED = {
     "not": [{"path": ["*/_releases/*"]}],
     "file": {},
 }
+#: Not the server's own way to hide files: it looks at the folders above its root too, and the data
+#: of `liftlock up` lies in `.liftlock`.
+_HIDDEN = {
+    "match": [{"path_regexp": {"pattern": r"/\."}}],
+    "handle": [{"handler": "error", "status_code": 404}],
+}
 _FOREVER = "public, max-age=31536000, immutable"
 #: Fonts and modules are asked for from the pages of other origins.
 _ALL = {
@@ -77,14 +83,13 @@ class AssetServer:
         hashed = {"match": [_HASHED], "handle": [_headers({"Cache-Control": [_FOREVER]})]}
         files = {
             "handler": "file_server",
-            "hide": [".*"],
             "precompressed": {"zstd": {}, "br": {}, "gzip": {}},
             "precompressed_order": ["zstd", "br", "gzip"],
         }
         return [
             {"handler": "vars", "root": str(self.folder)},
             _headers(_ALL),
-            {"handler": "subroute", "routes": [hashed, *typed]},
+            {"handler": "subroute", "routes": [_HIDDEN, hashed, *typed]},
             files,
         ]
 

@@ -24,8 +24,11 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The address of a server with FILES, below a folder whose name needs care."""
-    home = tmp_path_factory.mktemp("caddy") / 'it\'s "odd"'
+    """The address of a server with FILES, below a folder whose name needs care.
+
+    It is hidden as well, as the data of `liftlock up` is by default.
+    """
+    home = tmp_path_factory.mktemp("caddy") / '.it\'s "odd"'
     for name, content in FILES.items():
         path = home / "assets" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,9 @@ def test_a_missing_file_is_never_kept(site):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["shop/.hidden.0123456789ab.css", "shop/css/", "shop", "../caddy"])
+@pytest.mark.parametrize(
+    "path", ["shop/.hidden.0123456789ab.css", "shop/css/", "shop", "../caddy", ".git/HEAD"]
+)
 def test_hidden_files_and_folders_are_not_shown(site, path):
     assert ask(site, path).status_code == 404
 
