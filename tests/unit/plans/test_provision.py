@@ -2,94 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.asset_release import AssetPlace
 from app.domain.host import Supervisor
 from app.domain.problem import CODES
 from app.domain.recipe import parse
-from worker.plans import provision
+from tests.support.provisions import command, names, planned, step
 from worker.plans.plan import Plan
-from worker.plans.provision import ProvisionRequest
-from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
-from worker.steps.step import Command, Note, OnCancel, OnUnknown, PortFree, Probe, Step, Wait
+from worker.steps.step import Command, Note, OnCancel, OnUnknown, PortFree, Probe, Wait
 
 RECIPES = Path(__file__).parents[3] / "recipes"
-RECIPE = parse("""
-name: site
-settings:
-  PAGE: {}
-  WORD: {}
-preflight:
-  tools: [python3, git]
-  writable: [media, logs]
-  commands: [{name: database answers, run: pg_isready, hint: start it}]
-build: [{name: packages, run: make build, timeout: 33}]
-static: {collect: make static, path: public}
-prepare: [{name: folders, run: make folders}]
-participants:
-- {name: search, after: [tables], created: [{name: index, run: make index}]}
-- {name: tables, created: [{name: schema, run: make schema}], needs_upgrade: make ask}
-start: {run: exec serve, env_file: true}
-stop: {timeout: 7}
-check: {path: /up, path_setting: PAGE, status: [200, 204], contains: Welcome, tries: 3, every: 0.1}
-diagnose: [{name: versions, run: make versions}]
-""")
-SERVER = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11")
-PLACE = AssetPlace("s3://assets", "https://static.example.org/")
-RELEASED = parse("""
-name: released
-settings:
-  ASSETS: {type: bool}
-static:
-  collect: make static
-  path: public
-  publish_setting: ASSETS
-  compilers: [{match: "*.less", run: "lessc {in} {out}", extension: .css}]
-start: {run: exec serve}
-check: {path: /}
-""")
 HOSTILE = ["v2; rm -rf /", "$(id)", "a\nb", 'it\'s "quoted"', "`id`"]
-
-
-def request(**changes: object) -> ProvisionRequest:
-    values: dict[str, object] = {
-        "app_server": SERVER,
-        "number": 4,
-        "instance": "guestbook",
-        "repository": "https://git.example.org/guestbook.git",
-        "revision": "v1",
-        "domain": "guestbook.example.org",
-        "recipe": RECIPE,
-        "environment": {"PAGE": "/health", "WORD": "hello"},
-        "port": 20004,
-        "secret_names": ("SECRET_KEY", "DEPLOY_KEY"),
-        "host_name": "web1",
-    }
-    return ProvisionRequest(**{**values, **changes})
-
-
-def planned(**changes: object) -> Plan:
-    return provision.plan(request(**changes))
-
-
-def names(plan: Plan) -> list[str]:
-    return [step.name for step in plan.steps]
-
-
-def step(plan: Plan, name: str) -> Step:
-    (found,) = (step for step in (*plan.steps, *plan.on_failure) if step.name == name)
-    return found
-
-
-def command(plan: Plan, name: str) -> Command:
-    action = step(plan, name).action
-    assert isinstance(action, Command)
-    return action
 
 
 def commands(plan: Plan) -> Iterator[Command]:
@@ -381,63 +307,3 @@ def test_no_value_ever_changes_a_script(revision: str, word: str, supervisor: Su
         revision=revision, environment={"PAGE": "/", "WORD": word}, supervisor=supervisor
     )
     assert texts(hostile) == texts(planned(supervisor=supervisor))
-
-
-def released(**changes: object) -> Plan:
-    values = {"recipe": RELEASED, "environment": {"ASSETS": "1"}, "asset_place": PLACE}
-    return planned(**{**values, **changes})
-
-
-def test_static_files_are_compiled_published_and_verified_before_the_site_is_started() -> None:
-    found = names(released())
-    wanted = [
-        "static-collect",
-        "static-there",
-        "static-compile",
-        "assets-release",
-        "assets-manifest",
-        "assets-verify",
-    ]
-    begin = found.index("static-collect")
-    assert found[begin : begin + len(wanted)] == wanted
-    assert found.index("assets-verify") < found.index("start")
-
-
-def test_a_release_knows_its_tree_its_place_and_where_the_site_reads_the_manifest() -> None:
-    plan, place = released(), PLACE.of("guestbook")
-    site = request(recipe=RELEASED).site
-    assert step(plan, "assets-release").action == ReleaseAssets(
-        f"{site.release_dir}/public", site.release_dir, RELEASED.static, place, 4, SERVER
-    )
-    manifest = f"{site.release_dir}/public/staticfiles.json"
-    assert step(plan, "assets-manifest").action == PlaceManifest(
-        place, 4, SERVER, manifest, site.release_dir
-    )
-    assert step(plan, "assets-verify").action == VerifyAssets(place, 4, SERVER)
-
-
-def test_what_is_published_is_not_taken_back() -> None:
-    steps = [item for item in released().steps if item.name.startswith("assets-")]
-    assert [(item.undo, item.on_cancel) for item in steps] == [(None, OnCancel.INTERRUPT)] * 3
-
-
-def test_scripts_see_where_browsers_find_the_release() -> None:
-    found = command(released(), "static-collect").env
-    assert found["ASSETS_URL"] == "https://static.example.org/guestbook/"
-
-
-@pytest.mark.parametrize("environment", [{"ASSETS": "0"}, {}])
-def test_a_setting_switches_the_release_off(environment: dict[str, str]) -> None:
-    plan = released(environment=environment)
-    assert "assets-release" not in names(plan)
-    assert "ASSETS_URL" not in command(plan, "static-collect").env
-
-
-def test_a_worker_without_a_place_fails_a_release_before_anything_else() -> None:
-    found = names(released(asset_place=None))
-    assert found[:2] == ["record-waiting", "assets-configured"]
-    assert "assets-release" not in found
-
-
-def test_a_worker_without_a_place_does_everything_that_needs_none() -> None:
-    assert "assets-configured" not in names(planned())
