@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import ports
+
 #: Of files that Go knows no type of by itself: what it finds on the machine would differ.
 TYPES = {
     "eot": "application/vnd.ms-fontobject",
@@ -64,7 +66,7 @@ class AssetServer:
 
     def _config(self) -> dict[str, Any]:
         server = {
-            "listen": [f"{_bracketed(self.host)}:{self.port}"],
+            "listen": [f"{ports.bracketed(self.host)}:{self.port}"],
             "automatic_https": {"disable": True},
             "routes": [{"handle": self._handlers()}],
             "errors": {"routes": [{"handle": [_headers({"Cache-Control": ["no-store"]}), _SAID]}]},
@@ -93,9 +95,10 @@ class AssetServer:
             files,
         ]
 
-    def url(self, reachable: str) -> str:
-        """Where browsers find the folder; ends with `/`."""
-        return f"http://{_bracketed(reachable)}:{self.port}/"
+    @property
+    def url(self) -> str:
+        """Where browsers on this machine find the folder; ends with `/`."""
+        return f"{ports.url(self.host, self.port)}/"
 
     def answers(self) -> bool:
         """Whether something accepts connections there (blocks for at most 1 s)."""
@@ -113,7 +116,3 @@ _SAID = {
     "status_code": "{http.error.status_code}",
     "body": "{http.error.status_code} {http.error.status_text}",
 }
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -97,8 +97,7 @@ def prepare(data: Data, held: ExitStack, *, host: str, port: int) -> Parts:
     if assets is not None:
         variables[binaries.ASSETS_STORE] = assets.folder.as_uri()
         # Browsers may know this machine by another name, which only its owner can tell.
-        own = assets.url(ports.reachable(host))
-        variables[ASSETS_URL] = os.environ.get(ASSETS_URL) or own
+        variables[ASSETS_URL] = os.environ.get(ASSETS_URL) or assets.url
     cache = str(data.directory / "assets-cache")
     variables[ASSETS_CACHE] = os.environ.get(ASSETS_CACHE) or cache
     if not {"LIFTLOCK_MASTER_KEY", "LIFTLOCK_MASTER_KEY_FILE"} & set(os.environ):

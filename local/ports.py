@@ -15,9 +15,14 @@ LISTEN = "0A"
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
-def reachable(host: str) -> str:
-    """An address under which this machine finds what listens on `host`."""
-    return LOOPBACK.get(host, host)
+def url(host: str, port: int) -> str:
+    """Where this machine finds what listens there."""
+    return f"http://{bracketed(LOOPBACK.get(host, host))}:{port}"
+
+
+def bracketed(address: str) -> str:
+    """As it stands before a port."""
+    return f"[{address}]" if ":" in address else address
 
 
 def claim(host: str, port: int, *, option: str = "--port") -> int:

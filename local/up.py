@@ -85,7 +85,7 @@ class _Up:
     async def _work(self) -> None:
         await asyncio.to_thread(stop_leftovers, self.data)
         port = ports.claim(self.options.host, self.options.port)
-        address = _address(self.options.host, port)
+        address = ports.url(self.options.host, port)
         made = parts.prepare(self.data, self.held, host=self.options.host, port=port)
         hosts = demo.prepare(self.data, self.held) if self.options.demo else []
         await self._start_servers(made)
@@ -191,11 +191,6 @@ def _is_ready(address: str) -> bool:
         return httpx.get(f"{address}/readyz", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
-
-
-def _address(host: str, port: int) -> str:
-    reachable = ports.reachable(host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def _banner(

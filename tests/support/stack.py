@@ -54,7 +54,7 @@ class Stack:
         eventually(lambda: server.answers() or None, "Caddy", seconds=30, explain=self.logs)
         self.environment |= {
             "LIFTLOCK_ASSETS_STORE": folder.as_uri(),
-            "LIFTLOCK_ASSETS_URL": server.url("127.0.0.1"),
+            "LIFTLOCK_ASSETS_URL": server.url,
             "LIFTLOCK_ASSETS_CACHE": str(self.folder / "cache"),
         }
 

@@ -1,6 +1,6 @@
 """What is wrong with a file, for people and programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,12 @@ class Problem:
 def printable(text: str) -> str:
     """One line, without what a terminal would obey: texts of files are quoted in messages."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+def sentence(message: str, nearest: Iterable[str]) -> str:
+    """The message, and the nearest names that it does not tell itself."""
+    names = ", ".join(name for name in nearest if name not in message)
+    return f"{message}{f' Nearest: {names}.' if names else ''}"
 
 
 class AssetError(Exception):

@@ -43,7 +43,7 @@ def site(tmp_path_factory):
             server.argv(), env={"HOME": str(server.directory)}, stderr=output, stdout=output
         )
         wait_until(server.answers, "Caddy", log=log)
-        yield server.url("127.0.0.1")
+        yield server.url
         caddy.terminate()
         assert caddy.wait(20) == 0, log.read_text()
 

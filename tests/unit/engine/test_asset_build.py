@@ -119,7 +119,7 @@ async def test_a_refusal_says_how_many_problems_there_are(tmp_path):
 async def test_a_build_ends_with_its_worker_however_that_ends(tmp_path):
     program = (
         "import os, sys, time\n"
-        "from worker.assets.cli.parent import end_with\n"
+        "from worker.assets.building.parent import end_with\n"
         "end_with(os.getppid())\n"
         "print(os.getpid(), flush=True)\n"
         "time.sleep(600)\n"

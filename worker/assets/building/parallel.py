@@ -2,12 +2,11 @@
 
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from worker.assets.building.parent import end_with
 from worker.assets.problem import AssetError, Problem
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-#: Seconds in which a process notices that the one it works for was killed.
-_LOOK = 0.5
 _BATCHES = 64
 
 
@@ -85,11 +82,11 @@ class Workers:
 
 
 def _started(jobs: int) -> "ProcessPoolExecutor":
-    """A fork is the quickest, and wrong when threads run: those of ours, or of a Go library."""
+    """A fork is the quickest, and wrong when threads run."""
     import multiprocessing  # noqa: PLC0415  (as above)
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (as above)
 
-    is_alone = threading.active_count() == 1 and "minify" not in sys.modules
+    is_alone = threading.active_count() == 1
     context = multiprocessing.get_context("fork" if is_alone else "spawn")
     return ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(),))
 
@@ -98,10 +95,4 @@ def _begin(parent: int) -> None:
     """Ctrl-C is for the parent, which ends its workers; a killed one leaves none behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
+    end_with(parent)

@@ -1,25 +1,22 @@
 """`build`: its options, and what it tells people and programs."""
 
 import argparse
-import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from app.domain.asset_release import IGNORED
 from worker.assets.building.build import build
 from worker.assets.building.options import BASE_URL, Options, usable_cpus
-from worker.assets.building.report import Built, told
-from worker.assets.cli import ending
-from worker.assets.cli.parent import end_with
+from worker.assets.building.parent import end_with
+from worker.assets.building.report import Built
+from worker.assets.cli import ending, telling
 from worker.assets.manifest import ENDINGS
-from worker.assets.problem import AssetError, Problem, printable
+from worker.assets.problem import AssetError, Problem
 
 if TYPE_CHECKING:
     from app.domain.recipe_static import Bundles
 
-DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SUMMARY = "Collect static files, give them names with hashes, and rewrite references."
 _EXAMPLES = f"""\
 examples:
@@ -49,16 +46,16 @@ def run(arguments: Sequence[str]) -> int:
         if asked.only and not asked.bundles:
             parser.error("--only names bundles, so it needs --bundles FILE")
         with ending.raised():
-            built = build(asked.sources, asked.out, _options(asked), tell=_note)
+            built = build(asked.sources, asked.out, _options(asked), tell=telling.note)
     except AssetError as error:
-        _refuse(error, as_json=asked.json)
-        return REFUSED
+        telling.tell(error, as_json=asked.json)
+        return telling.REFUSED
     except KeyboardInterrupt as error:
         message = f"interrupted; {asked.out} is as it was, or finished"
-        _refuse(AssetError([Problem("interrupted", message)]), as_json=asked.json)
-        return error.exit_code if isinstance(error, ending.Ended) else INTERRUPTED
+        telling.tell(AssetError([Problem("interrupted", message)]), as_json=asked.json)
+        return error.exit_code if isinstance(error, ending.Ended) else telling.INTERRUPTED
     _report(built, asked)
-    return DONE
+    return telling.DONE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,8 +66,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if not self.as_json:
             super().error(message)
-        _refuse(AssetError([Problem("usage", message)]), as_json=True)
-        raise SystemExit(USAGE)
+        telling.refuse_usage(message)
 
 
 def _parser() -> _Parser:
@@ -156,35 +152,13 @@ def _at_least_one(text: str) -> int:
 
 
 def _report(built: Built, asked: argparse.Namespace) -> None:
-    if asked.json:
-        _print_json({"ok": True, "dry_run": asked.dry_run, **built.as_json()})
-        return
-    _tell_problems("warning", built.warnings)
+    if not asked.json:
+        telling.warn(built.warnings)
     state = "unchanged" if built.unchanged else "would be built" if asked.dry_run else "built"
     copies = f", {built.copies} compressed copies" if built.copies else ""
-    print(  # noqa: T201 - the command's answer
+    text = (
         f"{built.directory}: {state}, {built.files} files of {built.bytes / 1e6:.1f} MB{copies}, "
         f"{len(built.warnings)} warnings, hash {built.manifest.hash}, {built.seconds:.1f} s"
     )
-
-
-def _refuse(error: AssetError, *, as_json: bool) -> None:
-    if as_json:
-        _print_json({"ok": False, **told("problems", error.problems), "hint": error.hint})
-        return
-    _tell_problems("error", error.problems)
-    if error.hint:
-        _note(error.hint)
-
-
-def _tell_problems(kind: str, problems: Iterable[Problem]) -> None:
-    for problem in problems:
-        _note(f"{kind}: {printable(problem.message)}")
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress and problems
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document))  # noqa: T201 - the command's answer
+    document = {"ok": True, "dry_run": asked.dry_run, **built.as_json()}
+    telling.answer(document, text, as_json=asked.json)

@@ -1,20 +1,22 @@
 """What a command says: its answer on standard output, all else on standard error."""
 
-import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from worker.assets.problem import AssetError, Problem, printable
+from worker.assets.building.report import told
+from worker.assets.problem import AssetError, Problem, printable, sentence
 
 #: Typer's mark for a paragraph that keeps its lines.
 _KEEP = "\b\n"
-REFUSED, USAGE, INTERRUPTED = 1, 2, 130
+DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def help_of(function: Callable[..., Any]) -> str:
     """The docstring; a paragraph with indented lines keeps them."""
+    import inspect  # noqa: PLC0415  (a build shows no docstring)
+
     paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
     return "\n\n".join(_KEEP + text if "\n  " in text else text for text in paragraphs)
 
@@ -28,34 +30,35 @@ def answer(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     print(json.dumps(document) if as_json else text)  # noqa: T201 - the command's answer
 
 
-def refuse(error: AssetError, *, as_json: bool) -> NoReturn:
-    """Every problem, then what to do; the exit code says it too."""
+def warn(found: Iterable[Problem], *, kind: str = "warning") -> None:
+    for problem in found:
+        note(f"{kind}: {sentence(problem.message, problem.nearest)}")
+
+
+def tell(error: AssetError, *, as_json: bool) -> None:
+    """Every problem, then what to do."""
     if as_json:
-        _refuse_in_json(error)
-    else:
-        for problem in error.problems:
-            nearest = f" Nearest: {', '.join(problem.nearest)}." if problem.nearest else ""
-            note(f"error: {problem.message}{nearest}")
-        if error.hint:
-            note(error.hint)
+        problems = told("problems", error.problems)
+        answer({"ok": False, **problems, "hint": error.hint}, "", as_json=True)
+        return
+    warn(error.problems, kind="error")
+    if error.hint:
+        note(error.hint)
+
+
+def refuse(error: AssetError, *, as_json: bool) -> NoReturn:
+    """The exit code says it too."""
+    tell(error, as_json=as_json)
     raise SystemExit(REFUSED)
 
 
 def refuse_usage(message: str) -> NoReturn:
     """A wrong command line, to a program that asked for JSON."""
-    _refuse_in_json(AssetError([Problem("usage", message)], "See --help."))
+    tell(AssetError([Problem("usage", message)], "See --help."), as_json=True)
     raise SystemExit(USAGE)
 
 
 def interrupted(*, as_json: bool) -> NoReturn:
-    what, hint = "interrupted", "Run it again to continue."
-    if as_json:
-        _refuse_in_json(AssetError([Problem(what, what)], hint))
-    else:
-        note(f"{what}; {hint}")
+    hint = "Run it again to continue."
+    tell(AssetError([Problem("interrupted", "interrupted")], hint), as_json=as_json)
     raise SystemExit(INTERRUPTED)
-
-
-def _refuse_in_json(error: AssetError) -> None:
-    problems = [problem.as_json() for problem in error.problems]
-    answer({"ok": False, "problems": problems, "hint": error.hint}, "", as_json=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from app.domain.asset_release import AssetPlace
 from app.domain.problem import CODES
 from worker.assets.building.resolving import LENIENT
-from worker.assets.problem import AssetError, Problem
+from worker.assets.problem import AssetError, Problem, sentence
 from worker.engine.assets.build import Crashed, Refused
 from worker.engine.assets.damage import Damage
 from worker.engine.assets.problems import Problems, of_error, of_problems
@@ -93,7 +93,8 @@ class Failures:
         return hint
 
     def _failed(self, code: str, problems: Problems, hint: str) -> Failed:
-        lines = [_sentence(problem) for problem in problems.first[:_SHOWN]]
+        shown = problems.first[:_SHOWN]
+        lines = [sentence(str(one["message"]), one.get("nearest", ())) for one in shown]
         if (more := problems.total - len(lines)) > 0:
             instance = self.place.base_url.rstrip("/").rpartition("/")[2]
             lines.append(f"and {more:,} more: liftlock assets show {instance} {self.release}")
@@ -104,10 +105,3 @@ def _advice(problems: Sequence[Mapping[str, Any]]) -> str:
     found = {str(problem.get("code")) for problem in problems}
     fitting = (advice for codes, advice in _ADVICE.items() if found <= codes)
     return next(fitting, "Correct the files, or `static` of the recipe, then ask again.")
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """The message names file, line and reference, and often the nearest names too."""
-    message = str(problem["message"])
-    nearest = ", ".join(name for name in problem.get("nearest", ()) if name not in message)
-    return f"{message}{f' Nearest: {nearest}.' if nearest else ''}"

@@ -1,4 +1,4 @@
-"""A build ends with the process that started it, however that ends."""
+"""A process of a build ends with the one that started it, however that ends."""
 
 import os
 import signal
