@@ -118,6 +118,9 @@ compile() {
   if [ "$code" != 0 ]; then
     failed "\\`$run\\` ended with exit code $code. It said:
 $said"
+  elif odd=$(cd "$new" && find . ! -type f ! -type d) && [ -n "$odd" ]; then
+    # A link would bring in what it leads to, here and in every release that takes it.
+    failed "\\`$run\\` left what is no file: $odd"
   elif [ ! -f "$made" ] || [ ! -s "$made" ]; then
     failed "\\`$run\\` ended with exit code 0 and left nothing for $output. It said:
 $said"

@@ -251,6 +251,15 @@ def test_a_program_that_makes_nothing_is_a_failure(host, text):
     assert not (host.static / "a.css").exists()
 
 
+@pytest.mark.parametrize("text", ['ln -s /etc/hostname "$2"', 'echo x >"$2"; mkfifo "$2.map"'])
+def test_links_and_special_files_among_the_results_are_refused(host, text):
+    host.write("a.less", "x")
+    ran = host.compile(host.program(text))
+    assert ran.exit_code != 0
+    assert "left what is no file: ./a.css" in ran.output
+    assert host.made == ["a.less"]
+
+
 @pytest.mark.parametrize(
     ("match", "extension", "words"),
     [
