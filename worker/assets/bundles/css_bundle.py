@@ -11,7 +11,7 @@ from worker.assets.readers import css_tokens as tokens
 from worker.assets.readers.reference import Form
 
 _COMMENT, _STRING = tokens.COMMENT.pattern, tokens.STRING.pattern
-_URL = r"""(?<![\w-])url\(\s*+(?!["'])(?:\\.|[^)\\])*+\)?"""
+_URL = r"""(?<![\w-])url\(\s*+(?!["'])(?:\\.|[^)\\]|)*+\)?"""
 #: Names whole, so that no part of one looks like `url(`.
 _HIDING = rf"{_COMMENT}|{_STRING}|{_URL}|[@#]?{tokens.NAME.pattern}"
 _FLAGS = re.DOTALL | re.IGNORECASE
@@ -22,8 +22,8 @@ _WHOLE = re.compile(r"""/\*.*\*/|(["'])(?:\\.|(?!\1)[^\\])*\1|url\((?:\\.|[^)\\]
 _CLOSED_BY = {"{": "}", "(": ")", "[": "]"}
 #: What may stand before an `@import`. A block (`@layer x { ... }`) may not.
 _STATEMENT = re.compile(
-    rf"(?:\s|{_COMMENT}|<!--|-->)*+@(charset|import|layer)(?![\w-])"
-    rf"(?:{_COMMENT}|{_STRING}|{_URL}|\\.|[^;{{}}\"'\\])*+(?:;|\Z)",
+    rf"(?:\s|{_COMMENT}|<!--|-->|)*+@(charset|import|layer)(?![\w-])"
+    rf"(?:{_COMMENT}|{_STRING}|{_URL}|\\.|[^;{{}}\"'\\]|)*+(?:;|\Z)",
     _FLAGS,
 )
 _CHARSET = re.compile(r"""\s*@charset\s+["'][^"']*["']\s*;""", re.IGNORECASE)

@@ -122,15 +122,15 @@ async def _texts(store: Store, keys: Collection[str]) -> dict[str, bytes | None]
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(work())
-    except* AssetError as several:
-        failed = _first(several)
-        raise AssetError(failed.problems, failed.hint) from failed
+    except ExceptionGroup as several:
+        # Not `except*`: before Python 3.11.4 that wraps what is raised in it in a group again.
+        raise _first(several) from None
     return found
 
 
-def _first(several: BaseExceptionGroup[AssetError]) -> AssetError:
+def _first(several: ExceptionGroup) -> Exception:
     first = several.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 def _said(text: bytes, place: str) -> Said:

@@ -19,9 +19,9 @@ _PROPERTY = re.compile(r"(?<!\.\.)(?:\.|#)\s*\Z")
 def _near() -> re.Pattern[str]:
     """A short balanced pair of parentheses without anything hidden, read from its end."""
     plain = r"[^()\"'`/]++"
-    pair = rf"\)(?:{plain})*+\("
+    pair = rf"\)(?:{plain}|)*+\("
     for _ in range(2):
-        pair = rf"\)(?:{plain}|{pair})*+\("
+        pair = rf"\)(?:{plain}|{pair}|)*+\("
     return re.compile(pair)
 
 

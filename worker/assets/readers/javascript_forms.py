@@ -18,7 +18,7 @@ Item = Reference | Unknowable
 
 _NAME = r"[^\s\ufeff'\"`/(){}\[\]*,;:.<>=+\-!?&|^%~@#]++"
 _COMMENT = rf"{LINE_COMMENT}|{BLOCK_COMMENT}"
-_NAMED = rf"\{{(?:[^{{}}()'\"`/;=]++|{QUOTED}|{_COMMENT})*+\}}"
+_NAMED = rf"\{{(?:[^{{}}()'\"`/;=]++|{QUOTED}|{_COMMENT}|)*+\}}"
 _ALL = rf"\*{GAP}as{GAP}(?:{_NAME}|{QUOTED})"
 _BINDINGS = rf"(?:{_NAME}(?:{GAP},{GAP}(?:{_NAMED}|{_ALL}))?|{_NAMED}|{_ALL})"
 _FROM = rf"{GAP}(?P<from>from){GAP}(?P<string>{QUOTED})"
@@ -29,15 +29,15 @@ _EXPORT = re.compile(rf"export{GAP}(?:{_ALL}|\*|{_NAMED}){_FROM}")
 
 _PLAIN = rf"{QUOTED}|{PLAIN_TEMPLATE}"
 _HIDING = rf"{QUOTED}|{SIMPLE_TEMPLATE}|{_COMMENT}|/(?![/*])"
-_NEST = rf"[(\[{{](?:[^()\[\]{{}}'\"`/]++|{_HIDING})*+[)\]}}]"
+_NEST = rf"[(\[{{](?:[^()\[\]{{}}'\"`/]++|{_HIDING}|)*+[)\]}}]"
 for _ in range(2):
-    _NEST = rf"[(\[{{](?:[^()\[\]{{}}'\"`/]++|{_HIDING}|{_NEST})*+[)\]}}]"
-_ARGUMENT = rf"(?:[^()\[\]{{}}'\"`/,]++|{_HIDING}|{_NEST})++"
+    _NEST = rf"[(\[{{](?:[^()\[\]{{}}'\"`/]++|{_HIDING}|{_NEST}|)*+[)\]}}]"
+_ARGUMENT = rf"(?:[^()\[\]{{}}'\"`/,]++|{_HIDING}|{_NEST}|)*+"
 _META_URL = rf"import{GAP}\.{GAP}meta{GAP}\.{GAP}url(?![\w$])"
 
 _CALL = re.compile(rf"import{GAP}(?:\.{GAP}(?:source|defer|meta{GAP}\.{GAP}resolve){GAP})?\(")
 _ONLY_STRING = re.compile(rf"{GAP}(?P<string>{_PLAIN}){GAP}(?=[,)])")
-_ARGUMENTS = re.compile(rf"{GAP}(?P<first>{_ARGUMENT})?(?:,{_ARGUMENT})*+,?+\)(?P<body>{GAP}\{{)?")
+_ARGUMENTS = re.compile(rf"{GAP}(?P<first>{_ARGUMENT})(?:,{_ARGUMENT}|)*+,?+\)(?P<body>{GAP}\{{)?")
 _NEW_URL = re.compile(rf"new{GAP}URL(?![\w$])")
 _URL = re.compile(
     rf"new{GAP}URL{GAP}\((?:{GAP}(?P<string>{_PLAIN}){GAP}|{_ARGUMENT})"
