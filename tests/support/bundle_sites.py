@@ -1,5 +1,7 @@
 """Sources of bundles, and what is made of them."""
 
+from pathlib import Path
+
 import pytest
 
 from app.domain.recipe_static import Bundle, Bundles
@@ -25,7 +27,7 @@ class BundleSite:
         return bundling.bundle(tree, Bundles(bundles=bundles), only=only, scratch=scratch)
 
     def text(self, output, *sources) -> str:
-        made = self.bundle(one=plain(output, *sources)).files[output]
+        made = Path(self.bundle(one=plain(output, *sources)).files[output])
         return made.read_bytes().decode()
 
     def problems(self, only=(), **bundles):

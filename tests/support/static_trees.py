@@ -6,6 +6,7 @@ import pytest
 
 from worker.assets.building.build import build
 from worker.assets.building.options import Options
+from worker.assets.manifest import RECORD
 from worker.assets.problem import AssetError
 
 
@@ -20,11 +21,11 @@ def write_tree(folder, files):
 
 
 def read_tree(folder):
-    """The bytes of every file, by path."""
+    """The bytes of every file but the record of the build, by path."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(Path(folder).rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.name != RECORD
     }
 
 

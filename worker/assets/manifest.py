@@ -10,6 +10,10 @@ from typing import Any
 
 #: Their names beside the built files, and in the folder of a published release.
 OWN, DJANGO = "assets.json", "staticfiles.json"
+#: Beside them in the output of a build: what it was made of.
+RECORD = ".build.json"
+#: What a build writes that no source has.
+MADE = frozenset({OWN, DJANGO, RECORD})
 #: The folder of all published releases in a store.
 RELEASES = "_releases"
 #: Hex digits of the MD5 that stand in a hashed name; as many make the hash of a manifest.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
 
-from worker.assets.manifest import DJANGO, OWN, RELEASES
+from worker.assets.manifest import MADE, RELEASES
 from worker.assets.problem import AssetError, Problem
 
 #: No usual file system takes a longer name, and `.0123456789ab` and perhaps `.zst` are added.
@@ -25,8 +25,8 @@ _HINT = "rename them, or leave them out with --ignore"
 class Tree:
     """The logical path of each file, as a browser would write it, and where it is on the disk."""
 
-    #: Sorted by code point.
-    files: Mapping[str, Path]
+    #: Sorted by code point. Texts: an object for each path costs a part of a small build.
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def collect(sources: Sequence[Path], ignore: Sequence[str]) -> Collected:
     problems = [*walk.problems, *merge.refused]
     if problems:
         raise AssetError(sorted(problems, key=lambda problem: problem.message), _HINT)
-    files = {path: Path(merge.files[path]) for path in sorted(merge.files)}
+    files = {path: merge.files[path] for path in sorted(merge.files)}
     return Collected(Tree(files), tuple(merge.conflicts))
 
 
@@ -146,8 +146,8 @@ class _Merge:
     def add(self, path: str, file: str, source: Path) -> None:
         if problem := _name_problem(path):
             self.refused.append(problem)
-        elif path in {OWN, DJANGO}:
-            self._leave_out("reserved-name", path, "this is where the manifest goes")
+        elif path in MADE:
+            self._leave_out("reserved-name", path, "a build writes a file of its own there")
         elif path in self.files:
             what = f"the one in {source} is left out, {self.files[path]} came first"
             self._leave_out("duplicate", path, what)
@@ -174,6 +174,12 @@ class _Merge:
 
     def _leave_out(self, code: str, path: str, what: str) -> None:
         self.conflicts.append(Problem(code, f"{path}: left out; {what}", file=path))
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """All folders that some of the files are in."""
+    nearest = {path.rpartition("/")[0] for path in paths} - {""}
+    return nearest.union(*map(parents_of, nearest))
 
 
 def parents_of(path: str) -> Iterator[str]:

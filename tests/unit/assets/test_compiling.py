@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,15 +41,15 @@ def test_files_match_by_path_or_by_name(site, match, made):
 def test_what_is_made_lies_below_the_scratch_folder_and_the_source_stays(site):
     site.write("css/a.less", "a{}")
     tree = site.compile(compiler(site.program(UPPER)))
-    assert tree.files["css/a.css"].read_text() == "A{}"
-    assert tree.files["css/a.css"].is_relative_to(site.folder / "scratch-1")
+    assert Path(tree.files["css/a.css"]).read_text() == "A{}"
+    assert Path(tree.files["css/a.css"]).is_relative_to(site.folder / "scratch-1")
     assert list(tree.files) == ["css/a.css", "css/a.less"]
 
 
 def test_what_is_made_replaces_a_file_of_the_sources(site):
     site.write("a.less", "new")
     site.write("a.css", "old")
-    assert site.compile(compiler(site.program(UPPER))).files["a.css"].read_text() == "NEW"
+    assert Path(site.compile(compiler(site.program(UPPER))).files["a.css"]).read_text() == "NEW"
     assert (site.folder / "it's static" / "a.css").read_text() == "old"
 
 
@@ -56,13 +57,13 @@ def test_a_program_runs_in_the_folder_of_its_source(site):
     site.write("css/a.less", "x")
     site.write("css/part", "found")
     tree = site.compile(compiler(site.program('cat part >"$2"')))
-    assert tree.files["css/a.css"].read_text() == "found"
+    assert Path(tree.files["css/a.css"]).read_text() == "found"
 
 
 def test_words_are_words_and_never_shell_text(site):
     site.write("$(touch pwned).less", "x")
     run = site.program('printf "%s|" "$@" >"$4"').replace("{in}", "--a='$HOME; x' in={in} --")
-    made = site.compile(compiler(run)).files["$(touch pwned).css"].read_text()
+    made = Path(site.compile(compiler(run)).files["$(touch pwned).css"]).read_text()
     assert made.startswith("--a=$HOME; x|in=/")
     assert "$(touch pwned).less|--|" in made
 
@@ -70,7 +71,7 @@ def test_words_are_words_and_never_shell_text(site):
 def test_a_program_that_writes_to_its_output_runs_in_a_shell_called_by_name(site):
     site.write("it's.less", "x")
     run = """sh -c 'exec tr a-z A-Z <"$1" >"$2"' sh {in} {out}"""
-    assert site.compile(compiler(run)).files["it's.css"].read_text() == "X"
+    assert Path(site.compile(compiler(run)).files["it's.css"]).read_text() == "X"
 
 
 def test_a_program_with_a_path_counts_from_where_the_build_is_started(site, monkeypatch):
@@ -78,14 +79,14 @@ def test_a_program_with_a_path_counts_from_where_the_build_is_started(site, monk
     site.program(UPPER)
     monkeypatch.chdir(site.folder)
     tree = site.compile(compiler("./upper {in} {out}"))
-    assert tree.files["css/a.css"].read_text() == "X"
+    assert Path(tree.files["css/a.css"]).read_text() == "X"
 
 
 def test_files_that_a_program_writes_beside_come_along(site):
     site.write("css/a.less", "x")
     program_text = 'echo made >"$2"; echo "{}" >"$2.map"'
     tree = site.compile(compiler(site.program(program_text)))
-    assert tree.files["css/a.css.map"].read_text() == "{}\n"
+    assert Path(tree.files["css/a.css.map"]).read_text() == "{}\n"
 
 
 def test_a_source_map_names_its_sources_from_where_it_will_be(site):
@@ -94,7 +95,7 @@ def test_a_source_map_names_its_sources_from_where_it_will_be(site):
     text = """echo x >"$2"
       from=$(realpath --relative-to="${2%/*}" "$1")
       echo '{"sources": ["'$from'", "'${from%/*}/parts/b.less'", "webpack://x"]}' >"$2.map\""""
-    made = site.compile(compiler(site.program(text), "a.less")).files["css/a.css.map"]
+    made = Path(site.compile(compiler(site.program(text), "a.less")).files["css/a.css.map"])
     assert json.loads(made.read_bytes())["sources"] == ["a.less", "parts/b.less", "webpack://x"]
 
 
@@ -142,8 +143,8 @@ def test_a_name_that_looks_like_a_place_in_the_command_stays(site):
     site.write("{out}.less", "x")
     site.write("{in}.less", "y")
     tree = site.compile(compiler(site.program(UPPER)))
-    assert tree.files["{out}.css"].read_text() == "X"
-    assert tree.files["{in}.css"].read_text() == "Y"
+    assert Path(tree.files["{out}.css"]).read_text() == "X"
+    assert Path(tree.files["{in}.css"]).read_text() == "Y"
 
 
 @pytest.mark.parametrize(

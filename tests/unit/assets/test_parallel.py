@@ -16,6 +16,28 @@ def square(number):
     return os.getpid(), number * number
 
 
+def long(number):
+    return str(number) * 1_000_000
+
+
+def divide(number):
+    return 1 / number
+
+
+def square_or_wait(number):
+    if number == "wait":
+        signal.pause()
+    return square(number)
+
+
+def is_there(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def end(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -45,7 +67,7 @@ def test_what_is_small_or_alone_is_done_here(jobs, is_small):
         ]
 
 
-def test_processes_work_beside_running_threads():
+def test_what_runs_beside_threads_is_done_here():
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()
@@ -55,8 +77,40 @@ def test_processes_work_beside_running_threads():
     finally:
         ended.set()
         thread.join()
-    assert sorted(result for _, result in results) == [number * number for number in range(10)]
+    assert results == [(os.getpid(), number * number) for number in range(10)]
+
+
+def test_processes_share_the_work():
+    with Workers(3) as workers:
+        results = list(workers.each(square, range(200), is_small=False))
+    assert sorted(result for _, result in results) == [number**2 for number in range(200)]
     assert os.getpid() not in {process for process, _ in results}
+
+
+def test_a_result_longer_than_a_pipe_holds_comes_whole():
+    with Workers(2) as workers:
+        results = list(workers.each(long, range(4), is_small=False))
+    assert sorted(results) == [str(number) * 1_000_000 for number in range(4)]
+
+
+def test_an_error_comes_with_the_place_where_it_was_raised():
+    with Workers(2) as workers, pytest.raises(ZeroDivisionError) as raised:
+        list(workers.each(divide, [0], is_small=False))
+    assert "in divide" in "".join(raised.value.__notes__)
+
+
+def test_processes_end_when_nobody_wants_the_rest(tmp_path):
+    with Workers(2) as workers:
+        process, _ = next(workers.each(square_or_wait, [1, "wait"], is_small=False))
+        assert process in workers.running
+        running = workers.running
+    assert not any(is_there(process) for process in running)
+
+
+def test_signals_reach_the_parent_as_before():
+    with Workers(2) as workers:
+        list(workers.each(square, range(2), is_small=False))
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_killed_process_is_told():

@@ -16,9 +16,9 @@ from worker.assets.building.progress import Progress
 from worker.assets.building.reading import Reading, place_of
 from worker.assets.building.report import Built
 from worker.assets.building.resolving import lacking
-from worker.assets.manifest import DJANGO, OWN, Manifest
+from worker.assets.manifest import MADE, Manifest
 from worker.assets.problem import AssetError, Problem
-from worker.assets.tree import Tree, check_names, collect, parents_of
+from worker.assets.tree import Tree, check_names, collect, folders_of
 
 
 def build(
@@ -62,7 +62,7 @@ def _built(
         tree = _with_made_files(collected.tree, options, made.scratch)
         work = Reading(tree, options, workers, progress)
         work.judge([*collected.conflicts, *lacking(options.required, tree.files)])
-        if earlier and work.would_be(earlier):
+        if earlier and work.has_made(earlier):
             return False, earlier.made, work.warnings
         if options.dry_run:
             return True, work.look(), work.warnings
@@ -89,11 +89,10 @@ def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
 
 def _check_made(tree: Tree, made: Collection[str]) -> None:
     check_names(made)
-    folders = {folder for path in tree.files for folder in parents_of(path)}
-    taken = {OWN, DJANGO} | folders & tree.files.keys()
+    taken = {*MADE, *folders_of(tree.files)} & tree.files.keys()
     problems = [
         Problem("bad-name", f"{path}: is made where something else comes under that name", path)
-        for path in sorted(taken & tree.files.keys())
+        for path in sorted(taken)
     ]
     if problems:
         raise AssetError(problems, "give the output of that bundle or compiler another name")

@@ -14,6 +14,23 @@ def components(refers_to: Mapping[str, Collection[str]]) -> Iterator[tuple[str, 
         yield from search.groups(file)
 
 
+def levels(refers_to: Mapping[str, Collection[str]]) -> list[list[tuple[str, ...]]]:
+    """The groups of `components`, those together that wait for the same number of others.
+
+    No group refers to another one of its level.
+    """
+    level_of: dict[str, int] = {}
+    found: list[list[tuple[str, ...]]] = []
+    for group in components(refers_to):
+        targets = {target for file in group for target in refers_to[file]} - {*group}
+        level = max((level_of[target] + 1 for target in targets & level_of.keys()), default=0)
+        level_of.update(dict.fromkeys(group, level))
+        if level == len(found):
+            found.append([])
+        found[level].append(group)
+    return found
+
+
 class _Search:
     """Tarjan's algorithm with a stack of its own: no depth is too deep."""
 

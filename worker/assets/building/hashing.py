@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from worker.assets.manifest import HASH
 
@@ -11,9 +10,8 @@ from worker.assets.manifest import HASH
 CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """What is known of the bytes of a file."""
+class Digest(NamedTuple):
+    """What is known of the bytes of a file. A tuple goes between processes in half the time."""
 
     #: The beginning of the MD5, as it stands in hashed names.
     short: str

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 from worker.assets.building.hashing import CHUNK, Digest, Hashing, chunks, digest_of
 from worker.assets.building.scanning import NO_LINKS, Scan, is_text, scan
@@ -25,12 +26,13 @@ class Setup:
     out: str | None
     #: Whether the file goes into the output under its own name too.
     originals: bool
+    #: Whether texts are read, for what they say about other files.
+    scans: bool
     js_modules: bool
     base_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What the first pass found out; a file with links still needs its hashed copy."""
 
     path: str
@@ -72,7 +74,8 @@ def unreadable(path: str, error: OSError) -> Problem:
 
 def _guarded(setup: Setup, path: str, source: str) -> Taken | Problem:
     try:
-        return _text(setup, path, source) if is_text(path) else _other(setup, path, source)
+        text = setup.scans and is_text(path)
+        return _text(setup, path, source) if text else _other(setup, path, source)
     except OSError as error:
         return unreadable(path, error)
 

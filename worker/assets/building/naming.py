@@ -1,41 +1,32 @@
 """Files with references get their hashed copies, those that they refer to first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from worker.assets.building.graph import components
+from worker.assets.building.graph import levels
 from worker.assets.building.hashing import Digest, digest_of
 from worker.assets.building.intake import Taken, put, unreadable
 from worker.assets.building.resolving import dependencies
 from worker.assets.building.rewriting import MARK, cycle_hash, rewritten
 from worker.assets.manifest import Asset
 from worker.assets.problem import AssetError, Problem
-from worker.assets.tree import Tree, parents_of
+from worker.assets.tree import Tree, folders_of
 from worker.assets.url import hashed_path
 
+Group = tuple[str, ...]
 
-def name_all(tree: Tree, taken: Mapping[str, Taken], out: Path | None) -> dict[str, Asset]:
-    """The assets of the whole tree, by path; without `out` nothing is written.
 
-    Raises AssetError when a file changed meanwhile.
-    """
-    assets = {
-        path: _asset(hashed_path(path, item.digest.short), item.digest)
-        for path, item in taken.items()
-        if not item.scan.links
-    }
-    namer = _Namer(tree, taken, out, assets)
-    refers_to = dependencies(taken.values(), tree.files)
-    for group in components(refers_to):
-        is_cycle = len(group) > 1 or group[0] in refers_to[group[0]]
-        namer.name(group, namer.common_hash(group) if is_cycle else None)
-    return assets
+class Named(NamedTuple):
+    path: str
+    name: str
+    digest: Digest
 
 
 def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator[Problem]:
     """Names with hashes that other files, or folders, have already."""
     names: dict[str, str] = {}
-    folders = {folder for path in taken for folder in parents_of(path)}
+    folders = folders_of(taken)
     for path, asset in assets.items():
         other = names.setdefault(asset.name, path)
         is_other = assets[other].sha256 != asset.sha256
@@ -51,24 +42,59 @@ def clashes(assets: Mapping[str, Asset], taken: Mapping[str, Taken]) -> Iterator
             yield Problem("name-clash", message, file=path)
 
 
-class _Namer:
-    def __init__(
-        self, tree: Tree, taken: Mapping[str, Taken], out: Path | None, assets: dict[str, Asset]
-    ) -> None:
-        self._tree, self._taken, self._assets = tree, taken, assets
-        self._out = str(out) if out else None
+class Namer:
+    """Knows the names so far. Groups of one level may be named in other processes."""
 
-    def name(self, group: tuple[str, ...], common: str | None) -> None:
+    def __init__(self, tree: Tree, taken: Mapping[str, Taken], out: Path | None) -> None:
+        self._tree, self._taken = tree, taken
+        self._out = str(out) if out else None
+        self._refers_to = dependencies(taken.values(), tree.files)
+        self._assets = {
+            path: _asset(hashed_path(path, item.digest.short), item.digest)
+            for path, item in taken.items()
+            if not item.scan.links
+        }
+
+    @property
+    def levels(self) -> list[list[Group]]:
+        """Those that must have their names before the next."""
+        return levels(self._refers_to)
+
+    def costs(self, level: Iterable[Group]) -> dict[Group, int]:
+        """Bytes of the files of each group."""
+        return {group: sum(self._taken[path].digest.size for path in group) for group in level}
+
+    def name(self, groups: Sequence[Group]) -> list[Named | Problem]:
+        """Writes their files, unless there is no `out`; nothing that changed meanwhile."""
+        return [named for group in groups for named in self._guarded(group)]
+
+    def add(self, named: Iterable[Named]) -> None:
+        self._assets |= {path: _asset(name, digest) for path, name, digest in named}
+
+    @property
+    def assets(self) -> dict[str, Asset]:
+        """By path, in the order of the tree."""
+        return {path: self._assets[path] for path in self._taken}
+
+    def _guarded(self, group: Group) -> list[Named | Problem]:
+        try:
+            return list(self._named(group))
+        except AssetError as error:
+            return list(error.problems)
+
+    def _named(self, group: Group) -> Iterator[Named]:
         """Each by its own bytes, or those of a cycle by the hash that they have in common."""
+        is_cycle = len(group) > 1 or group[0] in self._refers_to[group[0]]
+        common = self._common_hash(group) if is_cycle else ""
         inside = {path: hashed_path(path, common) for path in group} if common else {}
         for path in group:
             content = self._rewritten(path, inside).encode()
             digest = digest_of(content, is_full=bool(self._out))
             name = inside.get(path) or hashed_path(path, digest.short)
             put(self._out, name, content)
-            self._assets[path] = _asset(name, digest)
+            yield Named(path, name, digest)
 
-    def common_hash(self, group: tuple[str, ...]) -> str:
+    def _common_hash(self, group: Group) -> str:
         plain = {path: path for path in group}
         return cycle_hash((path, self._rewritten(path, plain, mark=MARK)) for path in group)
 
@@ -85,7 +111,7 @@ class _Namer:
     def _text(self, path: str) -> str:
         """Read again rather than kept: the texts of a big tree would fill the memory."""
         try:
-            content = self._tree.files[path].read_bytes()
+            content = Path(self._tree.files[path]).read_bytes()
         except OSError as error:
             raise AssetError([unreadable(path, error)]) from error
         known = self._taken[path].digest

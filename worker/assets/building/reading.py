@@ -1,33 +1,35 @@
 """One reading of the tree: every file scanned, hashed and named, with or without an output."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from worker.assets.building.compressing import Wanted, compress, pays
 from worker.assets.building.earlier import Earlier
 from worker.assets.building.intake import Batch, Setup, Taken, put, take_in
-from worker.assets.building.naming import clashes, name_all
+from worker.assets.building.naming import Namer, clashes
 from worker.assets.building.options import Options
 from worker.assets.building.output import Staging
 from worker.assets.building.parallel import Workers, batches
 from worker.assets.building.progress import Progress
+from worker.assets.building.record import Record, way_of
 from worker.assets.building.resolving import LENIENT, broken, is_fatal
-from worker.assets.building.scanning import is_text
-from worker.assets.manifest import DJANGO, OWN, Asset, Manifest
+from worker.assets.building.scanning import is_dull, is_text
+from worker.assets.manifest import DJANGO, OWN, RECORD, Asset, Manifest
 from worker.assets.problem import AssetError, Problem
 from worker.assets.readers import javascript
-from worker.assets.tree import Tree, parents_of
+from worker.assets.tree import Tree, folders_of
 
-#: What a byte costs: to copy it, to scan it, to compress it; and what any file costs.
-_COPIED, _SCANNED, _COMPRESSED, _FILE = 1, 8, 50, 50_000
-#: Below this, about 0.4 seconds, more processes do not pay.
-_SMALL = 200_000_000
+#: What a byte costs: to copy it, to rewrite it, to scan it, to compress it; and what a file costs.
+_COPIED, _REWRITTEN, _SCANNED, _COMPRESSED, _FILE = 1, 4, 8, 50, 50_000
+#: Below this, about 0.1 seconds, more processes do not pay.
+_SMALL = 40_000_000
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
+Key = TypeVar("Key")
 
 
 class Reading:
@@ -46,67 +48,71 @@ class Reading:
             raise AssetError(sorted(fatal, key=place_of), _hint(fatal))
         self.warnings += found
 
-    def would_be(self, earlier: Earlier) -> bool:
-        """Whether a build would come to the same; writes nothing."""
-        taken, assets = self._looked
-        is_plain = self._options.hashed_only
-        originals = {} if is_plain else {path: item.digest.size for path, item in taken.items()}
-        rewritten = [] if is_plain else [item for item in taken.values() if item.scan.links]
-        return (
-            earlier.agrees(assets, self._options.compress)
-            and earlier.has_all(originals=originals)
-            and earlier.has_texts(self._tree, rewritten)
-        )
+    def has_made(self, earlier: Earlier) -> bool:
+        """Whether that build is what another would come to; reads no text and writes nothing."""
+        record = earlier.record
+        if not record or record.way != way_of(self._options):
+            return False
+        found = {path: item.digest for path, item in self._taken(None, scans=False).items()}
+        originals = {} if self._options.hashed_only else found
+        if not (earlier.has_all(originals=originals) and earlier.is_of(found)):
+            return False
+        self.judge(record.problems)
+        return True
 
     def look(self) -> Manifest:
         """What it would make, without copies and SHA-256; writes nothing."""
-        return Manifest(self._looked[1])
-
-    @cached_property
-    def _looked(self) -> tuple[dict[str, Taken], dict[str, Asset]]:
-        return self._read(None)
+        return Manifest(self._read(None))
 
     def run(self, made: Staging) -> Manifest:
         """Fills the folder."""
         tree = made.tree
-        made.make_folders({folder for path in self._tree.files for folder in parents_of(path)})
-        _, assets = self._read(tree)
-        manifest = Manifest(self._compressed(assets, tree))
+        made.make_folders(folders_of(self._tree.files))
+        manifest = Manifest(self._compressed(self._read(tree), tree))
         put(str(tree), DJANGO, manifest.as_django())
         put(str(tree), OWN, manifest.as_json())
         return manifest
 
-    def _read(self, out: Path | None) -> tuple[dict[str, Taken], dict[str, Asset]]:
+    def _read(self, out: Path | None) -> dict[str, Asset]:
         """Everything about the files, which are put into `out` under their new names."""
-        taken = self._taken(out)
-        self.judge(
-            [
-                *(problem for item in taken.values() for problem in item.scan.problems),
-                *broken(taken.values(), self._tree.files),
-            ]
-        )
-        assets = name_all(self._tree, taken, out)
+        taken = self._taken(out, scans=True)
+        found = sorted(_found(taken, self._tree), key=place_of)
+        self.judge(found)
+        assets = self._named(taken, out)
         self.judge(clashes(assets, taken))
-        return taken, assets
+        if out:
+            rewritten = {path: it.digest.short for path, it in taken.items() if it.scan.links}
+            record = Record(way_of(self._options), rewritten, tuple(found))
+            put(str(out), RECORD, record.as_json())
+        return assets
 
-    def _taken(self, out: Path | None) -> dict[str, Taken]:
+    def _taken(self, out: Path | None, *, scans: bool) -> dict[str, Taken]:
         tree = self._tree
         setup = Setup(
             str(out) if out else None,
             originals=not self._options.hashed_only,
+            scans=scans,
             js_modules=self._options.js_modules,
             base_url=self._options.base_url,
         )
-        costs = {path: _cost(path, file) for path, file in tree.files.items()}
-        if setup.js_modules and sum(costs.values()) >= _SMALL:
+        costs = {path: _cost(path, file, setup) for path, file in tree.files.items()}
+        if scans and setup.js_modules and sum(costs.values()) >= _SMALL:
             javascript.prepare()
         work = [
-            Batch(setup, [(path, str(tree.files[path])) for path in part])
+            Batch(setup, [(path, tree.files[path]) for path in part])
             for part in batches(costs, self._options.jobs)
         ]
-        found = self._each(take_in, work, costs, what="read")
+        found = self._each(take_in, work, costs, told=("read", len(costs)))
         taken = {item.path: item for item in found}
         return {path: taken[path] for path in tree.files}
+
+    def _named(self, taken: Mapping[str, Taken], out: Path | None) -> dict[str, Asset]:
+        namer = Namer(self._tree, taken, out)
+        for level in namer.levels:
+            costs = {group: size * _REWRITTEN for group, size in namer.costs(level).items()}
+            work, files = batches(costs, self._options.jobs), sum(map(len, level))
+            namer.add(self._each(namer.name, work, costs, told=("rewritten", files)))
+        return namer.assets
 
     def _compressed(self, assets: dict[str, Asset], out: Path) -> dict[str, Asset]:
         wanted = self._options.compress
@@ -118,7 +124,7 @@ class Reading:
             Wanted(str(out), [(name, sizes[name]) for name in part], wanted)
             for part in batches(costs, self._options.jobs)
         ]
-        copies = dict(self._each(compress, work, costs, what="compressed"))
+        copies = dict(self._each(compress, work, costs, told=("compressed", len(costs))))
         return {
             path: replace(asset, copies=copies.get(asset.name, {}))
             for path, asset in assets.items()
@@ -128,10 +134,11 @@ class Reading:
         self,
         run: Callable[[Task], list[Done | Problem]],
         work: list[Task],
-        costs: Mapping[str, int],
+        costs: Mapping[Key, int],
         *,
-        what: str,
+        told: tuple[str, int],
     ) -> list[Done]:
+        """`told` is what is done, and to how many files."""
         is_small = sum(costs.values()) < _SMALL
         done: list[Done] = []
         problems: list[Problem] = []
@@ -141,17 +148,25 @@ class Reading:
                     problems.append(result)
                 else:
                     done.append(result)
-            self._progress.count(what, len(done), len(costs))
+            what, files = told
+            self._progress.count(what, len(done), files)
         self.judge(problems)
         return done
 
 
-def _cost(path: str, file: Path) -> int:
+def _found(taken: Mapping[str, Taken], tree: Tree) -> Iterator[Problem]:
+    for item in taken.values():
+        yield from item.scan.problems
+    yield from broken(taken.values(), tree.files)
+
+
+def _cost(path: str, file: str, setup: Setup) -> int:
     try:
-        size = file.stat().st_size
+        size = os.stat(file).st_size  # noqa: PTH116 - a Path for each file takes longer than this
     except OSError:
         return _FILE  # told when it is read
-    return _FILE + size * (_SCANNED if is_text(path) else _COPIED)
+    is_read = setup.scans and is_text(path) and not is_dull(path, modules=setup.js_modules)
+    return _FILE + size * (_SCANNED if is_read else _COPIED)
 
 
 def place_of(problem: Problem) -> tuple[str, int, str, str]:

@@ -40,6 +40,11 @@ def is_text(path: str) -> bool:
     return path.lower().endswith((*_STYLES, *_SCRIPTS))
 
 
+def is_dull(path: str, *, modules: bool) -> bool:
+    """Whether the text of a script is looked through for one comment only, which is quick."""
+    return not modules and path.lower().endswith(_SCRIPTS)
+
+
 def scan(path: str, content: bytes, *, modules: bool, base_url: str) -> Scan:
     """Links in order. What is no UTF-8 has none."""
     try:

@@ -33,14 +33,14 @@ def bundle(tree: Tree, bundles: Bundles, *, only: Sequence[str], scratch: Path) 
         wanted = bundles.bundles[name]
         made = scratch / _FOLDER / disk_name(wanted.output)
         try:
-            text = _text(wanted, {path: files[path] for path in plan.sources[name]})
+            text = _text(wanted, {path: Path(files[path]) for path in plan.sources[name]})
         except AssetError as error:
             # What is made of it fails only because of it: it is taken for empty there.
             problems += error.problems
             text = ""
         made.parent.mkdir(parents=True, exist_ok=True)
         made.write_bytes(text.encode())
-        files[wanted.output] = made
+        files[wanted.output] = str(made)
     refuse(problems, _HINT)
     return Tree(dict(sorted(files.items())))
 

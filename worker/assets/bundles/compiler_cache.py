@@ -45,12 +45,12 @@ class Keys:
         self._tree = tree
         self._known_settings: dict[Path, str] = {}
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            digests = pool.map(_digest, tree.files.values())
+            digests = pool.map(_digest, map(Path, tree.files.values()))
             self._content = _of(zip(tree.files, digests, strict=True))
 
     def key(self, compiler: Compiler, path: str, words: Sequence[str]) -> str:
         """`words` are the command's; the first is the full path of its program."""
-        source = self._tree.files[path].absolute()
+        source = Path(self._tree.files[path]).absolute()
         parts = {
             "version": _VERSION,
             "run": compiler.run,

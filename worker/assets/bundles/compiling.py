@@ -61,13 +61,19 @@ def compile_all(
     refuse([problem for problem in problems if problem], _HINT)
     made = [(path, file, work.path) for work in works for path, file in _results(work)]
     refuse([*_conflicts([(path, by) for path, _, by in made])], _HINT)
-    files = {**tree.files, **{path: file for path, file, _ in made}}
+    files = {**tree.files, **{path: str(file) for path, file, _ in made}}
     return Tree(dict(sorted(files.items())))
 
 
 def _works(tree: Tree, compilers: Sequence[Compiler], folder: Path) -> tuple[_Work, ...]:
     works = [
-        _Work(path, source, splitext(path)[0] + compiler.extension, compiler, folder / f"{number}")
+        _Work(
+            path,
+            Path(source),
+            splitext(path)[0] + compiler.extension,
+            compiler,
+            folder / f"{number}",
+        )
         for number, (compiler, (path, source)) in enumerate(product(compilers, tree.files.items()))
         if fnmatchcase(path, compiler.match) or fnmatchcase(basename(path), compiler.match)
     ]

@@ -9,7 +9,8 @@ import re
 _NEWLINE = r"(?:\r\n|[\n\r\f])"
 _BLANK = r"[ \t\n\r\f]"
 _ESCAPE = rf"\\(?:[0-9a-fA-F]{{1,6}}+(?:\r\n|{_BLANK}|)?+|[^\n\r\f0-9a-fA-F])"
-_NAMED = rf"[-\w\x00\x80-\U0010ffff]++|{_ESCAPE}"
+#: All but the other signs of ASCII: a set that names what lies beyond takes 4 ms to compile.
+_NAMED = rf"[^\x01-,./:-@\[-^`{{-\x7f]++|{_ESCAPE}"
 _NAME = rf"(?:{_NAMED})(?:{_NAMED}|)*+"
 _COMMENT = r"/\*(?:[^*]++|\*(?!/)|)*+(?:\*/|)?+"
 #: A newline ends a string that was not closed; so does the end of the text.

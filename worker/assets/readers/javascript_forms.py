@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from worker.assets.readers.javascript_string import url_of
 from worker.assets.readers.javascript_tokens import (
@@ -22,10 +23,8 @@ _NAMED = rf"\{{(?:[^{{}}()'\"`/;=]++|{QUOTED}|{_COMMENT}|)*+\}}"
 _ALL = rf"\*{GAP}as{GAP}(?:{_NAME}|{QUOTED})"
 _BINDINGS = rf"(?:{_NAME}(?:{GAP},{GAP}(?:{_NAMED}|{_ALL}))?|{_NAMED}|{_ALL})"
 _FROM = rf"{GAP}(?P<from>from){GAP}(?P<string>{QUOTED})"
-_IMPORT = re.compile(
-    rf"import{GAP}(?:(?P<side_effect>{QUOTED})|(?:(?:defer|source){GAP})?{_BINDINGS}{_FROM})"
-)
-_EXPORT = re.compile(rf"export{GAP}(?:{_ALL}|\*|{_NAMED}){_FROM}")
+_IMPORT = rf"import{GAP}(?:(?P<side_effect>{QUOTED})|(?:(?:defer|source){GAP})?{_BINDINGS}{_FROM})"
+_EXPORT = rf"export{GAP}(?:{_ALL}|\*|{_NAMED}){_FROM}"
 
 _PLAIN = rf"{QUOTED}|{PLAIN_TEMPLATE}"
 _HIDING = rf"{QUOTED}|{SIMPLE_TEMPLATE}|{_COMMENT}|/(?![/*])"
@@ -35,21 +34,24 @@ for _ in range(2):
 _ARGUMENT = rf"(?:[^()\[\]{{}}'\"`/,]++|{_HIDING}|{_NEST}|)*+"
 _META_URL = rf"import{GAP}\.{GAP}meta{GAP}\.{GAP}url(?![\w$])"
 
-_CALL = re.compile(rf"import{GAP}(?:\.{GAP}(?:source|defer|meta{GAP}\.{GAP}resolve){GAP})?\(")
-_ONLY_STRING = re.compile(rf"{GAP}(?P<string>{_PLAIN}){GAP}(?=[,)])")
-_ARGUMENTS = re.compile(rf"{GAP}(?P<first>{_ARGUMENT})(?:,{_ARGUMENT}|)*+,?+\)(?P<body>{GAP}\{{)?")
-_NEW_URL = re.compile(rf"new{GAP}URL(?![\w$])")
-_URL = re.compile(
+_CALL = rf"import{GAP}(?:\.{GAP}(?:source|defer|meta{GAP}\.{GAP}resolve){GAP})?\("
+_ONLY_STRING = rf"{GAP}(?P<string>{_PLAIN}){GAP}(?=[,)])"
+_ARGUMENTS = rf"{GAP}(?P<first>{_ARGUMENT})(?:,{_ARGUMENT}|)*+,?+\)(?P<body>{GAP}\{{)?"
+_NEW_URL = rf"new{GAP}URL(?![\w$])"
+_URL = (
     rf"new{GAP}URL{GAP}\((?:{GAP}(?P<string>{_PLAIN}){GAP}|{_ARGUMENT})"
     rf",{GAP}{_META_URL}{GAP}(?:,{GAP})?\)"
 )
-_WORKER = re.compile(rf"new{GAP}(?:Shared)?Worker{GAP}\({GAP}(?P<string>{_PLAIN}){GAP}[,)]")
-_SCRIPTS = re.compile(rf"(?:\w+\.)?importScripts{GAP}\(")
+_WORKER = rf"new{GAP}(?:Shared)?Worker{GAP}\({GAP}(?P<string>{_PLAIN}){GAP}[,)]"
+_SCRIPTS = rf"(?:\w+\.)?importScripts{GAP}\("
 _RELATIVE = ("./", "../", "/")
+
+#: When one is first needed: all of them take a tenth of a small build.
+_compiled = cache(re.compile)
 
 
 def static_import(text: str, at: int) -> Iterator[Item]:
-    found = _IMPORT.match(text, at)
+    found = _compiled(_IMPORT).match(text, at)
     if found and found["side_effect"]:
         start, end = found.span("side_effect")
         if text[at + len("import") : start].strip():
@@ -61,7 +63,7 @@ def static_import(text: str, at: int) -> Iterator[Item]:
 
 
 def export_from(text: str, at: int) -> Iterator[Item]:
-    found = _EXPORT.match(text, at)
+    found = _compiled(_EXPORT).match(text, at)
     if found:
         yield from _from(text, found)
 
@@ -92,10 +94,10 @@ def _file(url: str, start: int, end: int, form: Form = Form.STRING) -> Iterator[
 
 
 def dynamic_import(text: str, at: int) -> Iterator[Item]:
-    call = _CALL.match(text, at)
+    call = _compiled(_CALL).match(text, at)
     if call is None:
         return
-    string = _ONLY_STRING.match(text, call.end())
+    string = _compiled(_ONLY_STRING).match(text, call.end())
     if string:
         start, end = string.span("string")
         yield from _module(text, start, end, start, Form.STRING)
@@ -105,15 +107,19 @@ def dynamic_import(text: str, at: int) -> Iterator[Item]:
 
 def _computed(text: str, at: int, opened: int) -> Iterator[Item]:
     """A call whose argument is no string; a method of this name has a body behind it."""
-    arguments = _ARGUMENTS.match(text, opened)
+    arguments = _compiled(_ARGUMENTS).match(text, opened)
     if arguments is None:
         yield Unknowable(at, opened)
-    elif arguments["first"] and not arguments["body"] and not _NEW_URL.match(arguments["first"]):
+    elif (
+        arguments["first"]
+        and not arguments["body"]
+        and not _compiled(_NEW_URL).match(arguments["first"])
+    ):
         yield Unknowable(at, arguments.end())
 
 
 def new_url(text: str, at: int) -> Iterator[Item]:
-    found = _URL.match(text, at)
+    found = _compiled(_URL).match(text, at)
     if found and found["string"]:
         yield from _file(url_of(found["string"]), *found.span("string"))
     elif found:
@@ -122,17 +128,17 @@ def new_url(text: str, at: int) -> Iterator[Item]:
 
 def new_worker(text: str, at: int) -> Iterator[Item]:
     """A relative URL is relative to the page, which is not known here."""
-    found = _WORKER.match(text, at)
+    found = _compiled(_WORKER).match(text, at)
     if found and url_of(found["string"]).startswith("/"):
         yield from _file(url_of(found["string"]), *found.span("string"))
 
 
 def import_scripts(text: str, at: int) -> Iterator[Item]:
-    call = _SCRIPTS.match(text, at)
+    call = _compiled(_SCRIPTS).match(text, at)
     if call is None:
         return
     end = call.end()
-    while string := _ONLY_STRING.match(text, end):
+    while string := _compiled(_ONLY_STRING).match(text, end):
         yield from _file(url_of(string["string"]), *string.span("string"))
         end = string.end() + 1  # behind the comma
     if text[end - 1] != ")":
