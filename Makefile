@@ -54,7 +54,7 @@ bench-core: setup ## measure speed beside plain arq and the machine's limit, in 
 bench-locks: setup ## measure the lock's hand-over beside redis-py's lock, in a minute
 	$(BIN)/python -m benchmarks.locks
 
-bench-assets: setup ## measure builds and uploads of static files, in ten minutes (needs Python 3.12, npm)
+bench-assets: setup ## measure builds and uploads of static files, in six minutes (needs Python 3.12, npm)
 	$(BIN)/python -m benchmarks.assets
 
 serve: setup ## the API, on the servers that LIFTLOCK_… names

@@ -7,6 +7,7 @@ Everything is made below the temporary folder, which TMPDIR names.
 
 import argparse
 import asyncio
+import compileall
 import json
 import os
 import platform
@@ -23,6 +24,7 @@ from rich.console import Console
 from benchmarks import asset_trees, assets_upload, machine, table
 from benchmarks.collecting import Collecting, cpu, wall
 from benchmarks.row import Better, Figure, Row
+from benchmarks.servers import ROOT
 from tests.support import reference
 
 #: How many times faster than Django a build should be, without and with JavaScript's modules.
@@ -69,6 +71,12 @@ def _rows(contest: Collecting) -> list[Row]:
     ]
 
 
+def _compile() -> None:
+    """Write the bytecode, which an installation does and a checkout may not."""
+    for package in ("app", "worker"):
+        compileall.compile_dir(ROOT / package, quiet=1)
+
+
 def _described() -> str:
     others = ", ".join(reference.versions()["python"][:1]).replace("==", " ")
     ours = f"{os.cpu_count()} cores, Python {platform.python_version()}"
@@ -84,6 +92,7 @@ def main() -> None:
         console.print(_described(), highlight=False)
         foreign = asyncio.run(machine.foreign_load())
         console.print(f"  others use {foreign:.0%} of the machine", style="dim")
+        _compile()
         rows = list(measure(console, scratch, quick=options.quick))
         rows += assets_upload.rows(scratch, turns=1 if options.quick else 3)
     finally:

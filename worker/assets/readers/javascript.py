@@ -29,8 +29,10 @@ def _modules(text: str) -> Iterator[Reference | Unknowable]:
     from worker.assets.readers.javascript_candidates import candidates  # noqa: PLC0415
     from worker.assets.readers.javascript_lexer import Lexer  # noqa: PLC0415
 
+    if not (places := candidates(text)):
+        return
     lexer = Lexer(text)
-    for place, read in candidates(text):
+    for place, read in places:
         if lexer.is_code(place) and not lexer.is_member(place):
             yield from read(text, place)
 

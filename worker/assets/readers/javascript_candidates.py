@@ -5,6 +5,7 @@ Most texts have no such place at all, and the others need no lexing behind the l
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from worker.assets.readers import javascript_forms as forms
 
@@ -36,27 +37,36 @@ _NEW_WORKER = re.compile(
 _SCRIPTS = re.compile(rf"importScripts{_BLANKS}(?:\(|{_COMMENT})")
 
 _GLOBAL = ("self.", "globalThis.")
-#: Pattern, how to read the place, and words without which there is none.
-_FORMS: tuple[tuple[re.Pattern[str], Reader, tuple[str, ...]], ...] = (
-    (_DYNAMIC, forms.dynamic_import, ("import",)),
-    (_STATIC, forms.static_import, ("import",)),
-    (_EXPORT, forms.export_from, ("export", "from")),
-    (_NEW_URL, forms.new_url, ("URL", "import", "meta")),
-    (_NEW_WORKER, forms.new_worker, ("Worker",)),
-    (_SCRIPTS, forms.import_scripts, ("importScripts",)),
+#: The word it begins with, its pattern, how to read the place, words without which there is none.
+_FORMS: tuple[tuple[str, re.Pattern[str], Reader, tuple[str, ...]], ...] = (
+    ("import", _DYNAMIC, forms.dynamic_import, ()),
+    ("import", _STATIC, forms.static_import, ()),
+    ("export", _EXPORT, forms.export_from, ("from",)),
+    ("new", _NEW_URL, forms.new_url, ("import", "meta", "URL")),
+    ("new", _NEW_WORKER, forms.new_worker, ("Worker",)),
+    ("importScripts", _SCRIPTS, forms.import_scripts, ()),
 )
 
 
 def candidates(text: str) -> list[tuple[int, Reader]]:
     """Ascending places that need a look, each with how to read it."""
+    has = cache(text.__contains__)
     places = [
         (start, reader)
-        for pattern, reader, words in _FORMS
-        if all(word in text for word in words)
-        for found in pattern.finditer(text)
-        if (start := _start(text, found.start())) is not None
+        for word, pattern, reader, words in _FORMS
+        if all(map(has, words))
+        for place in _places(text, word)
+        if pattern.match(text, place) and (start := _start(text, place)) is not None
     ]
     return sorted(places, key=lambda place: place[0])
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    """Several times faster than a search with the pattern."""
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)
 
 
 def _start(text: str, start: int) -> int | None:
