@@ -146,7 +146,7 @@ class _Merge:
     def add(self, path: str, file: str, source: Path) -> None:
         if problem := _name_problem(path):
             self.refused.append(problem)
-        elif path in MADE:
+        elif path.partition("/")[0] in MADE:
             self._leave_out("reserved-name", path, "a build writes a file of its own there")
         elif path in self.files:
             what = f"the one in {source} is left out, {self.files[path]} came first"

@@ -301,3 +301,7 @@ def test_without_modules_only_source_maps_are_found():
     found = find(text, modules=False)
     assert [reference.url for reference in found.references] == ["c.js.map"]
     assert found.unknowable == ()
+
+
+def test_a_member_before_an_import_does_not_hide_it():
+    assert urls('x.import\nimport /* c */ "./a.js"') == ["./a.js"]

@@ -201,3 +201,10 @@ def test_an_open_comment_hides_what_follows_only():
 @pytest.mark.timeout(20)
 def test_hostile_text_is_read_in_linear_time(unit):
     find(f"{unit * (200_000 // len(unit))});{REAL}", modules=True)
+
+
+@pytest.mark.parametrize("hidden", ["/*a*/", " ", "//a\n", "<!--a\n"])
+@pytest.mark.timeout(20)
+def test_what_is_hidden_behind_a_bracket_is_read_once(hidden):
+    text = f";{{}}{hidden * (100_000 // len(hidden))}/re/;{REAL}"
+    assert urls(text) == ["./real.js"]

@@ -30,6 +30,12 @@ def square_or_wait(number):
     return square(number)
 
 
+def raise_signals(number):
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), sent)
+    return number
+
+
 def is_there(process):
     try:
         os.kill(process, 0)
@@ -116,3 +122,38 @@ def test_signals_reach_the_parent_as_before():
 def test_a_killed_process_is_told():
     with Workers(2) as workers, pytest.raises(AssetError, match="was killed"):
         list(workers.each(end, [1], is_small=False))
+
+
+@pytest.fixture
+def children_forgotten():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+def test_who_ignores_signals_of_children_gets_all_results(children_forgotten):
+    """Such a parent's choice outlives the start of the program, and the kernel buries children."""
+    with Workers(2) as workers:
+        results = list(workers.each(square, range(20), is_small=False))
+    assert len(results) == 20
+
+
+def test_who_ignores_signals_of_children_is_told_of_a_killed_one(children_forgotten):
+    with Workers(2) as workers, pytest.raises(AssetError, match="was killed"):
+        list(workers.each(end, [1], is_small=False))
+
+
+def test_without_room_for_processes_the_work_is_done_here(monkeypatch):
+    def full():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    with Workers(2) as workers:
+        results = list(workers.each(square, range(3), is_small=False))
+    assert results == [(os.getpid(), 0), (os.getpid(), 1), (os.getpid(), 4)]
+
+
+def test_signals_of_the_group_do_not_end_a_worker():
+    with Workers(2) as workers:
+        results = workers.each(raise_signals, range(6), is_small=False)
+        assert sorted(results) == list(range(6))

@@ -89,7 +89,8 @@ def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
 
 def _check_made(tree: Tree, made: Collection[str]) -> None:
     check_names(made)
-    taken = {*MADE, *folders_of(tree.files)} & tree.files.keys()
+    folders = folders_of(tree.files)
+    taken = {path for path in tree.files if path in folders or path.partition("/")[0] in MADE}
     problems = [
         Problem("bad-name", f"{path}: is made where something else comes under that name", path)
         for path in sorted(taken)

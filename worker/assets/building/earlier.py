@@ -1,6 +1,7 @@
 """The build that lies in the output: whether it is one, and whether another would be the same."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Self
 from worker.assets.building.hashing import Digest
 from worker.assets.building.record import Record
 from worker.assets.manifest import DJANGO, ENDINGS, OWN, RECORD, Manifest, read
-from worker.assets.tree import disk_name, folders_of
+from worker.assets.tree import Tree, disk_name, folders_of
 
 _FOLDER = -1
 
@@ -19,6 +20,7 @@ _FOLDER = -1
 class Earlier:
     """Looked at once: walking the folder costs a part of what a build does."""
 
+    out: Path
     made: Manifest
     #: None: it is not known what it was made of.
     record: Record | None
@@ -28,8 +30,9 @@ class Earlier:
     @classmethod
     def read(cls, out: Path) -> Self:
         """Raises OSError and BadManifest."""
-        made = read((out / OWN).read_bytes())
-        return cls(made, Record.read(_bytes(out / RECORD)), _sizes(out))
+        text = (out / OWN).read_bytes()
+        record = Record.read(_content(out / RECORD), manifest=text)
+        return cls(out, read(text), record, _sizes(out))
 
     @property
     def strangers(self) -> list[str]:
@@ -37,9 +40,22 @@ class Earlier:
         originals = {f"/{disk_name(path)}" for path in self.made.files}
         return sorted(self.sizes.keys() - self._own.keys() - originals)
 
-    def is_of(self, files: Mapping[str, Digest]) -> bool:
-        """Whether it was made of these files."""
-        return self.record is not None and self.record.tells_of(self.made, files)
+    def is_of(self, tree: Tree, found: Mapping[str, Digest], *, has_originals: bool) -> bool:
+        """Whether it was made of these files, and has the same texts where no name tells it."""
+        record = self.record
+        return (
+            record is not None
+            and record.tells_of(self.made, found)
+            and all(
+                self._has_text(record, path, tree.files[path], has_original=has_originals)
+                for path in record.rewritten.keys() & tree.files.keys()
+            )
+        )
+
+    def _has_text(self, record: Record, path: str, file: str, *, has_original: bool) -> bool:
+        content = Path(file).read_bytes()
+        original = (self.out / disk_name(path)).read_bytes() if has_original else content
+        return content == original and record.is_text(path, content)
 
     def has_all(self, *, originals: Mapping[str, Digest]) -> bool:
         """Whether exactly the files of the manifest and these lie there, with their sizes."""
@@ -63,11 +79,14 @@ def _files(made: Manifest) -> Iterator[tuple[str, int]]:
             yield asset.name + ENDINGS[coding], copy.size
 
 
-def _bytes(file: Path) -> bytes:
+def _content(file: Path) -> bytes:
+    """Nothing of what is no file, or cannot be read: what lies there may be anybody's."""
     try:
-        return file.read_bytes()
-    except FileNotFoundError:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return b""
+    with os.fdopen(opened, "rb", closefd=True) as content:
+        return content.read() if stat.S_ISREG(os.fstat(opened).st_mode) else b""
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _BATCHES = 64
 #: Bytes of the number of a task, and of the size of a result.
 _NUMBER, _SIZE = 2, 8
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def batches(costs: Mapping[Key, int], jobs: int) -> list[list[Key]]:
@@ -64,7 +64,8 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for process in self._running.values():
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         for results in list(self._running):
             self._end(results)
 
@@ -86,11 +87,16 @@ class Workers:
 
     def _shared(self, run: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         queue = _queue(len(tasks))
-        try:
+        with suppress(OSError):  # a limit of processes or files: fewer do it too
             for _ in range(min(self._jobs, len(tasks))):
                 self._start(run, tasks, queue)
-        finally:
-            os.close(queue)
+        os.close(queue)
+        if self._running:
+            yield from self._results(len(tasks))
+        else:
+            yield from map(run, tasks)
+
+    def _results(self, wanted: int) -> Iterator[Any]:
         while self._running:
             for results in select.select(list(self._running), (), ())[0]:
                 try:
@@ -101,27 +107,35 @@ class Workers:
                     continue
                 if isinstance(result, Exception):
                     raise result
+                wanted -= 1
                 yield result
+        if wanted:
+            raise _killed()
 
     def _start(self, run: Callable[[Task], Result], tasks: Sequence[Task], queue: int) -> None:
         reading, writing = os.pipe()
         parent = os.getpid()
         # Until the process has its own handlers, a signal would run the parent's there.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process = os.fork()
             if not process:
                 _work(run, tasks, queue, writing, parent)
             self._running[reading] = process
+        except OSError:
+            os.close(reading)
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(writing)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _end(self, results: int) -> int:
-        """How the process ended: 0 when it had done its part."""
-        status = os.waitpid(self._running.pop(results), 0)[1]
+        """How the process ended: 0 when it had done its part, or when nobody knows."""
         os.close(results)
-        return status
+        try:
+            return os.waitpid(self._running.pop(results), 0)[1]
+        except ChildProcessError:  # whoever started the build has signals of children ignored
+            return 0
 
 
 def _queue(tasks: int) -> int:
@@ -138,9 +152,8 @@ def _work(
     """All that a process does; nothing of the parent's that is open here runs to its end."""
     try:
         # Ctrl-C is for the parent, which ends its workers; a killed one leaves none behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        for handled in _SIGNALS:
+            signal.signal(handled, signal.SIG_IGN)
         end_with(parent)
         with os.fdopen(results, "wb") as answers:
             while number := os.read(queue, _NUMBER):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from worker.assets.building.compressing import Wanted, compress, pays
 from worker.assets.building.earlier import Earlier
@@ -38,6 +38,8 @@ class Reading:
     def __init__(self, tree: Tree, options: Options, workers: Workers, progress: Progress) -> None:
         self._tree, self._options = tree, options
         self._workers, self._progress = workers, progress
+        #: Of the program as it is now: somebody may put another in its place.
+        self._way = way_of(options)
         self.warnings: list[Problem] = []
 
     def judge(self, problems: Iterable[Problem]) -> None:
@@ -50,41 +52,43 @@ class Reading:
 
     def has_made(self, earlier: Earlier) -> bool:
         """Whether that build is what another would come to; reads no text and writes nothing."""
-        record = earlier.record
-        if not record or record.way != way_of(self._options):
+        record, tree = earlier.record, self._tree
+        if not record or record.way != self._way or earlier.made.files.keys() != tree.files.keys():
             return False
         found = {path: item.digest for path, item in self._taken(None, scans=False).items()}
-        originals = {} if self._options.hashed_only else found
-        if not (earlier.has_all(originals=originals) and earlier.is_of(found)):
+        is_full = not self._options.hashed_only
+        if not earlier.has_all(originals=found if is_full else {}):
+            return False
+        if not earlier.is_of(tree, found, has_originals=is_full):
             return False
         self.judge(record.problems)
         return True
 
     def look(self) -> Manifest:
         """What it would make, without copies and SHA-256; writes nothing."""
-        return Manifest(self._read(None))
+        return Manifest(self._read(None)[0])
 
     def run(self, made: Staging) -> Manifest:
         """Fills the folder."""
         tree = made.tree
         made.make_folders(folders_of(self._tree.files))
-        manifest = Manifest(self._compressed(self._read(tree), tree))
+        assets, record = self._read(tree)
+        manifest = Manifest(self._compressed(assets, tree))
+        own = manifest.as_json()
         put(str(tree), DJANGO, manifest.as_django())
-        put(str(tree), OWN, manifest.as_json())
+        put(str(tree), OWN, own)
+        put(str(tree), RECORD, record.of(own).as_json())
         return manifest
 
-    def _read(self, out: Path | None) -> dict[str, Asset]:
+    def _read(self, out: Path | None) -> tuple[dict[str, Asset], Record]:
         """Everything about the files, which are put into `out` under their new names."""
         taken = self._taken(out, scans=True)
         found = sorted(_found(taken, self._tree), key=place_of)
         self.judge(found)
         assets = self._named(taken, out)
         self.judge(clashes(assets, taken))
-        if out:
-            rewritten = {path: it.digest.short for path, it in taken.items() if it.scan.links}
-            record = Record(way_of(self._options), rewritten, tuple(found))
-            put(str(out), RECORD, record.as_json())
-        return assets
+        rewritten = {path: it.digest.sha256 for path, it in taken.items() if it.scan.links}
+        return assets, Record(self._way, rewritten, tuple(found))
 
     def _taken(self, out: Path | None, *, scans: bool) -> dict[str, Taken]:
         tree = self._tree
@@ -102,16 +106,18 @@ class Reading:
             Batch(setup, [(path, tree.files[path]) for path in part])
             for part in batches(costs, self._options.jobs)
         ]
-        found = self._each(take_in, work, costs, told=("read", len(costs)))
+        found = self._each(take_in, work, costs, _Told("read", len(costs)))
         taken = {item.path: item for item in found}
         return {path: taken[path] for path in tree.files}
 
     def _named(self, taken: Mapping[str, Taken], out: Path | None) -> dict[str, Asset]:
         namer = Namer(self._tree, taken, out)
+        done, files = 0, sum(bool(item.scan.links) for item in taken.values())
         for level in namer.levels:
             costs = {group: size * _REWRITTEN for group, size in namer.costs(level).items()}
-            work, files = batches(costs, self._options.jobs), sum(map(len, level))
-            namer.add(self._each(namer.name, work, costs, told=("rewritten", files)))
+            work, told = batches(costs, self._options.jobs), _Told("rewritten", files, done)
+            namer.add(self._each(namer.name, work, costs, told))
+            done += sum(map(len, level))
         return namer.assets
 
     def _compressed(self, assets: dict[str, Asset], out: Path) -> dict[str, Asset]:
@@ -124,7 +130,7 @@ class Reading:
             Wanted(str(out), [(name, sizes[name]) for name in part], wanted)
             for part in batches(costs, self._options.jobs)
         ]
-        copies = dict(self._each(compress, work, costs, told=("compressed", len(costs))))
+        copies = dict(self._each(compress, work, costs, _Told("compressed", len(costs))))
         return {
             path: replace(asset, copies=copies.get(asset.name, {}))
             for path, asset in assets.items()
@@ -135,10 +141,8 @@ class Reading:
         run: Callable[[Task], list[Done | Problem]],
         work: list[Task],
         costs: Mapping[Key, int],
-        *,
-        told: tuple[str, int],
+        told: "_Told",
     ) -> list[Done]:
-        """`told` is what is done, and to how many files."""
         is_small = sum(costs.values()) < _SMALL
         done: list[Done] = []
         problems: list[Problem] = []
@@ -148,10 +152,17 @@ class Reading:
                     problems.append(result)
                 else:
                     done.append(result)
-            what, files = told
-            self._progress.count(what, len(done), files)
+            self._progress.count(told.what, told.before + len(done), told.files)
         self.judge(problems)
         return done
+
+
+class _Told(NamedTuple):
+    """What is done, and to how many files, of which so many were done before."""
+
+    what: str
+    files: int
+    before: int = 0
 
 
 def _found(taken: Mapping[str, Taken], tree: Tree) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
@@ -19,6 +19,8 @@ from worker.assets.bundles.program import Programs
 from worker.assets.problem import Problem, refuse
 from worker.assets.tree import Tree, disk_name
 
+#: Seconds.
+_LOOK = 0.2
 _FOLDER = "compiled"
 _PLACES = re.compile(r"\{in\}|\{out\}")
 _HINT = "Nothing was built. Correct the compilers or these files."
@@ -57,8 +59,11 @@ def compile_all(
         prune(cache)
     # Programs end first: the pool waits for those that run, and after Ctrl-C nobody needs them.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, Programs() as programs:
-        problems = list(pool.map(lambda work: _compile(work, programs, keys, cache), works))
-    refuse([problem for problem in problems if problem], _HINT)
+        running = [pool.submit(_compile, work, programs, keys, cache) for work in works]
+        # A signal that comes just before a wait is seen only after it, so none may be long.
+        while wait(running, timeout=_LOOK).not_done:
+            pass
+    refuse([problem for compiled in running if (problem := compiled.result())], _HINT)
     made = [(path, file, work.path) for work in works for path, file in _results(work)]
     refuse([*_conflicts([(path, by) for path, _, by in made])], _HINT)
     files = {**tree.files, **{path: str(file) for path, file, _ in made}}

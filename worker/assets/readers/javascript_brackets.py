@@ -50,7 +50,11 @@ class Brackets:
 
     def _read(self, start: int, end: int) -> _Stretch:
         stretch = _Stretch()
-        for bracket in BRACKET.finditer(self._text, start, end):
+        # Not a search: behind the last bracket it would try again at each character.
+        while start < end and (bracket := BRACKET.match(self._text, start, end)):
+            start = bracket.end()
+            if not bracket[1]:
+                continue
             if bracket[1] in "({":
                 stretch.opening.append(bracket.start(1))
             elif stretch.opening:

@@ -52,8 +52,8 @@ PIECE = re.compile(
     rf"([\s\ufeff]++|{LINE_COMMENT}|{BLOCK_COMMENT}|<!--[^{_LINE_END}]*+|(?<=\n)-->[^{_LINE_END}]*+)"
     rf"|[^\s\ufeff\"'`/<-]++|{QUOTED}|{SIMPLE_TEMPLATE}|[\s\S]"
 )
-#: The next bracket of code, as group 1.
+#: The next bracket of code, as group 1, or whatever ends the code before one comes.
 BRACKET = re.compile(
     rf"(?:[^\"'`/<(){{}}]++|{QUOTED}|{SIMPLE_TEMPLATE}|{LINE_COMMENT}|{BLOCK_COMMENT}"
-    rf"|<!--[^{_LINE_END}]*+|[/<]|)*+([(){{}}])"
+    rf"|<!--[^{_LINE_END}]*+|[/<]|)*+(?:([(){{}}])|[\"'`]|\Z)"
 )

@@ -12,7 +12,7 @@ def select(listing: Listing, ignore: Sequence[str]) -> Listing:
     """Without what the recipe ignores, and what stands where the manifests go."""
     is_ignored = ignores(ignore)
     files = tuple(file for file in listing.files if not is_ignored(file.path))
-    reserved = {file.path for file in files} & MADE
+    reserved = {file.path for file in files if file.path.partition("/")[0] in MADE}
     told = [f"{path}: this is where a manifest of the release goes" for path in sorted(reserved)]
     return replace(
         listing,
