@@ -1,5 +1,7 @@
 """Fixtures for every test that needs real servers; unit tests use none of them."""
 
+import signal
+
 import pytest
 
 from app.gateways.queue import JobQueue
@@ -16,6 +18,15 @@ pytest_plugins = [
 ]
 
 MASTER_KEY = bytes(range(32))
+
+# Who starts the tests in the background, or with `nohup`, has these ignored: programs that a test
+# starts and interrupts would never notice.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture

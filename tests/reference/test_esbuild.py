@@ -82,7 +82,7 @@ def wanted(tools: Path) -> Bundles:
     return bundle_file.parse(BUNDLES.replace("{bin}", str(tools)))
 
 
-def node(file: Path) -> str:
+def node(file: str) -> str:
     return subprocess.run(["node", file], capture_output=True, text=True, check=True).stdout
 
 
@@ -96,12 +96,12 @@ def compiled(site: Path, tools: Path, name: str) -> Tree:
 def test_typescript_is_bundled_with_its_imports_and_a_source_map(site, tools):
     files = compiled(site, tools, "scratch").files
     assert node(files["js/app.js"]) == "made 42\n"
-    told = json.loads(files["js/app.js.map"].read_text())["sources"]
+    told = json.loads(Path(files["js/app.js.map"]).read_text())["sources"]
     assert told == ["lib/double.ts", "app.ts"]
 
 
 def test_less_finds_what_it_imports(site, tools):
-    text = compiled(site, tools, "scratch").files["css/site.css"].read_text()
+    text = Path(compiled(site, tools, "scratch").files["css/site.css"]).read_text()
     assert "color: #123456" in text
     assert "url(../i.png)" in text
 
@@ -110,8 +110,8 @@ def test_a_second_run_takes_everything_from_the_cache(site, tools):
     first = compiled(site, tools, "one").files
     broken = site / "src" / "js" / "lib" / "double.ts"
     second = compiled(site, tools, "two").files
-    assert {path: file.read_bytes() for path, file in first.items()} == {
-        path: file.read_bytes() for path, file in second.items()
+    assert {path: Path(file).read_bytes() for path, file in first.items()} == {
+        path: Path(file).read_bytes() for path, file in second.items()
     }
     broken.write_text("export function double(x: number): number { return x * 3 }\n")
     assert node(compiled(site, tools, "three").files["js/app.js"]) == "made 63\n"
@@ -147,7 +147,7 @@ def test_real_scripts_and_styles_are_still_read_by_other_parsers(tools, tmp_path
     tree = collect([modules / "jquery" / "dist", modules / "bootstrap" / "dist"], ()).tree
     scripts = ("jquery.js", "js/bootstrap.bundle.js", "jquery.slim.js")
     styles = ("css/bootstrap.css", "css/bootstrap-grid.css")
-    made = bundling.bundle(
+    bundled = bundling.bundle(
         tree,
         Bundles(
             bundles={
@@ -157,7 +157,8 @@ def test_real_scripts_and_styles_are_still_read_by_other_parsers(tools, tmp_path
         ),
         only=(),
         scratch=tmp_path,
-    ).files
+    )
+    made = {path: Path(file) for path, file in bundled.files.items()}
     for output, sources in (("all.js", scripts), ("deep/er/all.css", styles)):
         parsed = subprocess.run(
             [tools / "esbuild", made[output], "--log-level=warning"],
@@ -166,7 +167,7 @@ def test_real_scripts_and_styles_are_still_read_by_other_parsers(tools, tmp_path
             check=True,
         )
         assert parsed.stderr == ""
-        before = sum(tree.files[path].stat().st_size for path in sources)
+        before = sum(Path(tree.files[path]).stat().st_size for path in sources)
         assert (made[output].stat().st_size < 0.9 * before) is minify
         for licence in ("jQuery JavaScript Library", "Bootstrap"):
             text = made[output].read_text()

@@ -75,6 +75,8 @@ async def repeated(link: Link, what: str, once: Callable[[], Awaitable[T]]) -> T
                 missing = False
             return await once()
         except NotUploaded:
+            if not trouble:  # on a new host it is not there yet: nothing went wrong
+                tries -= 1
             missing, trouble = True, "the runner disappeared"
         except NoSession as error:
             if asyncio.get_running_loop().time() > until:
