@@ -1,4 +1,6 @@
+import fcntl
 import os
+import resource
 import signal
 import threading
 
@@ -157,3 +159,22 @@ def test_signals_of_the_group_do_not_end_a_worker():
     with Workers(2) as workers:
         results = workers.each(raise_signals, range(6), is_small=False)
         assert sorted(results) == list(range(6))
+
+
+def test_whoever_has_a_thousand_files_open_gets_all_results(monkeypatch):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2_048)), hard))
+    pipe = os.pipe
+
+    def high():
+        low = pipe()
+        found = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 1_100) for end in low)
+        for end in low:
+            os.close(end)
+        return found
+
+    monkeypatch.setattr(os, "pipe", high)
+    with Workers(2) as workers:
+        results = list(workers.each(square, range(20), is_small=False))
+    assert len(results) == 20
+    assert os.getpid() not in {process for process, _ in results}

@@ -97,11 +97,16 @@ class Workers:
             yield from map(run, tasks)
 
     def _results(self, wanted: int) -> Iterator[Any]:
+        # Not select(), which takes no descriptor beyond 1,023.
+        waiting = select.poll()
+        for results in self._running:
+            waiting.register(results, select.POLLIN)
         while self._running:
-            for results in select.select(list(self._running), (), ())[0]:
+            for results, _ in waiting.poll():
                 try:
                     result = _received(results)
                 except EOFError:
+                    waiting.unregister(results)
                     if self._end(results):
                         raise _killed() from None
                     continue
