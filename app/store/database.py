@@ -1,8 +1,10 @@
 """The connection to Postgres, and the only place that commits."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -144,7 +146,7 @@ class Database:
         finally:
             if not raw.is_closed() and raw.is_in_transaction():
                 # Cancelled in the middle of its ROLLBACK: the next user must not go on in there.
-                raw.terminate()
+                _drop(raw)
             await connection.close()
 
     async def _connect(self) -> AsyncConnection:
@@ -196,8 +198,21 @@ def _given_up(connection: Any) -> Iterator[None]:
     try:
         yield
     except (TimeoutError, asyncio.CancelledError):
-        connection.terminate()
+        _drop(connection)
         raise
+
+
+def _drop(connection: Any) -> None:
+    """Break the connection, and forget what could not be sent yet.
+
+    The kernel would go on trying after the end of the connection, and a statement that was repeated
+    elsewhere meanwhile would be carried out once more.
+    """
+    transport = connection._transport  # noqa: SLF001 - asyncpg shows its socket nowhere else
+    if transport is not None and (found := transport.get_extra_info("socket")):
+        with suppress(OSError):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.terminate()
 
 
 @contextmanager
