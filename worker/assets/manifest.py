@@ -92,6 +92,11 @@ class Manifest:
         return json.dumps({"paths": paths, "version": "1.1", "hash": self.hash}).encode()
 
 
+def is_reserved(path: str) -> bool:
+    """Whether a build writes a file of its own there, or in the place of a folder above."""
+    return path.partition("/")[0] in MADE
+
+
 def is_hashed(name: str) -> bool:
     """Whether a build may have given a file this name; nothing else is published or deleted."""
     return _HASHED.fullmatch(name) is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
 
-from worker.assets.manifest import MADE, RELEASES
+from worker.assets.manifest import RELEASES, is_reserved
 from worker.assets.problem import AssetError, Problem
 
 #: No usual file system takes a longer name, and `.0123456789ab` and perhaps `.zst` are added.
@@ -146,7 +146,7 @@ class _Merge:
     def add(self, path: str, file: str, source: Path) -> None:
         if problem := _name_problem(path):
             self.refused.append(problem)
-        elif path.partition("/")[0] in MADE:
+        elif is_reserved(path):
             self._leave_out("reserved-name", path, "a build writes a file of its own there")
         elif path in self.files:
             what = f"the one in {source} is left out, {self.files[path]} came first"

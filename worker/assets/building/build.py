@@ -16,7 +16,7 @@ from worker.assets.building.progress import Progress
 from worker.assets.building.reading import Reading, place_of
 from worker.assets.building.report import Built
 from worker.assets.building.resolving import lacking
-from worker.assets.manifest import MADE, Manifest
+from worker.assets.manifest import Manifest, is_reserved
 from worker.assets.problem import AssetError, Problem
 from worker.assets.tree import Tree, check_names, collect, folders_of
 
@@ -90,7 +90,7 @@ def _with_made_files(tree: Tree, options: Options, scratch: Path) -> Tree:
 def _check_made(tree: Tree, made: Collection[str]) -> None:
     check_names(made)
     folders = folders_of(tree.files)
-    taken = {path for path in tree.files if path in folders or path.partition("/")[0] in MADE}
+    taken = {path for path in tree.files if path in folders or is_reserved(path)}
     problems = [
         Problem("bad-name", f"{path}: is made where something else comes under that name", path)
         for path in sorted(taken)

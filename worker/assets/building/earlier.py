@@ -85,7 +85,7 @@ def _content(file: Path) -> bytes:
         opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
-    with os.fdopen(opened, "rb", closefd=True) as content:
+    with os.fdopen(opened, "rb") as content:
         return content.read() if stat.S_ISREG(os.fstat(opened).st_mode) else b""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from worker.assets.manifest import MADE
+from worker.assets.manifest import is_reserved
 from worker.assets.tree import ignores
 from worker.remote.host import Listing
 
@@ -12,7 +12,7 @@ def select(listing: Listing, ignore: Sequence[str]) -> Listing:
     """Without what the recipe ignores, and what stands where the manifests go."""
     is_ignored = ignores(ignore)
     files = tuple(file for file in listing.files if not is_ignored(file.path))
-    reserved = {file.path for file in files if file.path.partition("/")[0] in MADE}
+    reserved = {file.path for file in files if is_reserved(file.path)}
     told = [f"{path}: this is where a manifest of the release goes" for path in sorted(reserved)]
     return replace(
         listing,
