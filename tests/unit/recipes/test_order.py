@@ -1,6 +1,5 @@
 """Participants take their turn after those they name."""
 
-import time
 from itertools import pairwise
 
 from hypothesis import given
@@ -42,13 +41,12 @@ def test_every_graph_has_either_an_order_or_a_circle(after: dict[str, list[str]]
     assert not chain or chain[0] == chain[-1]
 
 
-def test_a_long_chain_and_a_long_circle_take_no_time() -> None:
-    names = [f"p{number}" for number in range(5_000)]
+def test_a_long_chain_and_a_long_circle_end_within_the_time_of_any_test() -> None:
+    """In steps that grow with the square of 20,000 they would not."""
+    names = [f"p{number}" for number in range(20_000)]
     chain: dict[str, list[str]] = {name: [after] for name, after in pairwise(names)} | {
         names[-1]: []
     }
-    begun = time.process_time()
     assert in_order(chain) == names[::-1]
     assert circle(chain) == []
     assert circle(chain | {names[-1]: [names[0]]}) == [*names, names[0]]
-    assert time.process_time() - begun < 1

@@ -1,7 +1,6 @@
 """Recipes that cannot be used are refused with the line and the key."""
 
 import json
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -285,18 +284,18 @@ def test_there_are_at_most_a_hundred_participants() -> None:
     assert found[::2] == ("/participants", "`participants` has 101 entries; 100 are the limit")
 
 
-def test_a_document_full_of_mistakes_is_refused_at_once() -> None:
+def test_a_document_full_of_mistakes_is_refused_at_once(near_misses: list[str]) -> None:
+    """A near miss is dear to find: 30,000 mistakes cost no more of them than a message can hold."""
     names = [f"participant-{number}" for number in range(100)]
     wrong = [f"participamt-{number}" for number in range(100)]
     source = SMALLEST + "participants:\n" + participants(**dict.fromkeys(names, wrong))
     document = yaml.safe_load(source)
-    begun = time.process_time()
     with pytest.raises(InvalidRecipe):
         Recipe.from_document(document)
     unknown = {f"stpo{number}": 1 for number in range(20_000)}
     with pytest.raises(InvalidRecipe):
         Recipe.from_document({**unknown, "name": "site"})
-    assert time.process_time() - begun < 2
+    assert 0 < len(near_misses) < 1_000
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Settings of an instance become environment values, or are refused with a pointer."""
 
-import time
 from collections.abc import Mapping
 
 import pytest
@@ -112,7 +111,7 @@ def test_a_secret_that_exists_is_not_made_up_again() -> None:
     assert RECIPE.secrets_to_generate(["KEY"]) == {}
 
 
-def test_a_flood_of_unknown_settings_are_refused_at_once() -> None:
-    begun = time.process_time()
+def test_a_flood_of_unknown_settings_are_refused_at_once(near_misses: list[str]) -> None:
+    """A near miss is dear to find: 50,000 mistakes cost no more of them than a message can hold."""
     refused({f"DEBUGG{number}": 1 for number in range(50_000)})
-    assert time.process_time() - begun < 1
+    assert 0 < len(near_misses) < 1_000
