@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,10 @@ class Sshd:
     def sessions(self):
         """Of all connections, also the halves that OpenSSH gives away."""
         servers = {
-            pid: int(of(pid, "stat").rpartition(")")[2].split()[1])
+            pid: int(stat.rpartition(")")[2].split()[1])
             for pid in processes()
-            if of(pid, "comm").startswith("sshd")
+            # Read once: those of other tests come and go meanwhile.
+            if "(sshd" in (stat := of(pid, "stat"))
         }
         found, todo = [], [self.listener]
         while todo:
@@ -48,13 +50,13 @@ class Sshd:
     def signal_sessions(self, number):
         told = self.sessions()
         for pid in told:
-            os.kill(pid, number)
+            tell(pid, number)
         return told
 
     def restart(self):
         sessions, listener = self.sessions(), self.listener
         for pid in (listener, *sessions):
-            os.kill(pid, signal.SIGKILL)
+            tell(pid, signal.SIGKILL)
         eventually(lambda: not of(listener, "cmdline") or None, "sshd to go", seconds=5)
         sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin")
         command = [sshd, "-D", "-e", "-f", str(self.config)]
@@ -71,6 +73,12 @@ class Sshd:
         for process in self.started:
             process.kill()
             process.wait()
+
+
+def tell(pid, number):
+    """Send a signal; one half of a session that is gone takes the other with it."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def processes():
@@ -134,7 +142,7 @@ def test_a_fault_at_every_step(arena, site, sshd, fault):
     assert len(hit) > 10
     for pid in {pid for told in hit for pid in told}:
         if of(pid, "comm").startswith("sshd"):
-            os.kill(pid, signal.SIGKILL)
+            tell(pid, signal.SIGKILL)
 
 
 def test_sessions_that_are_killed_again_and_again_in_one_step(arena, site, sshd):
@@ -158,4 +166,4 @@ def test_a_connection_that_went_silent_is_given_up_within_20_seconds(arena, site
         eventually(lambda: len(arena.lines(job)) > before + 5 or None, "news", seconds=20)
         here.check(job, attempts=1)
     for pid in frozen:
-        os.kill(pid, signal.SIGKILL)
+        tell(pid, signal.SIGKILL)
