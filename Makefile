@@ -8,10 +8,10 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean chaos bench-core bench-locks bench-assets
+.PHONY: help setup demo test test-unit check fix serve worker migrate migration lock wheel clean chaos bench-core bench-locks bench-assets bench-activation
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with the locked versions of everything
 
@@ -22,11 +22,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## provision the example site on a demo host, live
+demo: setup ## provision the example site on a demo host, and switch it under load
 	$(BIN)/python -m examples.demo
 
 test: setup ## all tests that need nothing but Python, git and make
-	$(BIN)/python -m pytest -n $(JOBS) -m "not sshd and not root and not reference"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not sshd and not root and not routers and not reference"
 
 test-unit: setup ## the tests of the pure rooms, in seconds
 	$(BIN)/python -m pytest tests/unit -q
@@ -56,6 +56,9 @@ bench-locks: setup ## measure the lock's hand-over beside redis-py's lock, in a 
 
 bench-assets: setup ## measure builds and uploads of static files, in six minutes (needs Python 3.12, npm)
 	$(BIN)/python -m benchmarks.assets
+
+bench-activation: setup ## switch sites under load through Caddy, nginx and HAProxy, in five minutes
+	$(BIN)/python -m benchmarks.activation $(ARGS)
 
 serve: setup ## the API, on the servers that LIFTLOCK_… names
 	$(BIN)/python -m app.main

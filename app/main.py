@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from app import services
 from app.api import (
+    app_servers,
     asset_releases,
     events,
     health,
@@ -27,12 +28,15 @@ from app.api import (
     job_log,
     jobs,
     locks,
+    machines,
     openapi,
     problems,
     recipes,
+    routers,
     tokens,
 )
 from app.api.edge import Edge
+from app.domain.provider_spec import read_providers
 from app.domain.recipe import InvalidRecipe
 from app.errors import ServiceError
 from app.gateways.queue import JobQueue
@@ -50,8 +54,11 @@ _ROUTERS = (
     job_log,
     job_commands,
     instances,
+    app_servers,
     asset_releases,
     hosts,
+    routers,
+    machines,
     locks,
     recipes,
     tokens,
@@ -69,8 +76,20 @@ class CannotStart(Exception):
     """What is wrong and what to do about it, in one line."""
 
 
-def create_app(db: Database, queue: JobQueue, vault: Vault, wakeups: Wakeups) -> FastAPI:
-    """The application around its handles; it closes them when it stops."""
+def create_app(
+    db: Database,
+    queue: JobQueue,
+    vault: Vault,
+    wakeups: Wakeups,
+    providers: Collection[str] = (),
+    *,
+    looks: bool = True,
+) -> FastAPI:
+    """The application around its handles; it closes them when it stops.
+
+    `providers` are the names of those that workers were told of; `looks`: whether they look at
+    routers.
+    """
     streams = Streams(wakeups)
 
     @asynccontextmanager
@@ -92,7 +111,6 @@ def create_app(db: Database, queue: JobQueue, vault: Vault, wakeups: Wakeups) ->
     app = FastAPIOffline(
         title="Liftlock",
         version=_version(),
-        description="Installs and provisions web applications on your own servers, as jobs.",
         routes=[route for module in _ROUTERS for route in module.router.routes],
         lifespan=lifespan,
         redirect_slashes=False,
@@ -100,6 +118,7 @@ def create_app(db: Database, queue: JobQueue, vault: Vault, wakeups: Wakeups) ->
     )
     app.state.db, app.state.queue, app.state.vault = db, queue, vault
     app.state.wakeups, app.state.streams = wakeups, streams
+    app.state.providers, app.state.looks = frozenset(providers), looks
     app.add_middleware(Edge)
     problems.install(app)
     openapi.install(app)
@@ -140,6 +159,10 @@ async def prepare(db: Database, vault: Vault) -> None:
 def serve(settings: Settings) -> None:
     """Prepare, then answer until a signal comes; raises CannotStart."""
     try:
+        providers = read_providers(settings.providers)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
+    try:
         vault = Vault(settings.key())
         asyncio.run(_prepare(settings, vault))
         queue, wakeups = _redis(settings)
@@ -149,7 +172,7 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings.host, settings.port)
     log.info("api.listening", address=f"http://{settings.host}:{listener.getsockname()[1]}")
     config = uvicorn.Config(
-        create_app(db, queue, vault, wakeups),
+        create_app(db, queue, vault, wakeups, providers, looks=settings.router_look_seconds > 0),
         access_log=False,
         log_config=None,
         server_header=False,

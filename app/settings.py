@@ -33,11 +33,18 @@ class Settings(BaseSettings):
     max_running: int = Field(default=0, ge=0)
     #: The events of a job are kept for as long after its end, at least.
     events_kept_days: int = Field(default=90, ge=1)
+    #: Seconds after which a router is read back again, to see whether it is still as wanted; 0:
+    #: never.
+    router_look_seconds: int = Field(default=300, ge=0)
     #: Where workers publish static files, and where browsers find them; without them nowhere.
     assets_store: str | None = None
     assets_url: str | None = None
     #: Where a worker keeps contents of static files; by default below the user's cache folder.
     assets_cache: Path | None = None
+    #: Programs that make machines, by name, as JSON; see docs/providers.md.
+    providers: str = "{}"
+    #: For tests of the benchmark alone: app servers go into service that nobody has asked.
+    test_skip_health_gate: bool = False
     log_level: str = "INFO"
     log_json: bool = False
 

@@ -1,4 +1,4 @@
-"""`make demo`: a whole Liftlock from nothing, and a site that it provisions on a demo host.
+"""`make demo`: a whole Liftlock from nothing, a site, and a switch that no visitor notices.
 
 Everything is kept below one folder; a second run finds it there and goes on with it.
 """
@@ -23,11 +23,15 @@ from types import FrameType
 import httpx
 
 from examples.make_repository import make_repository
+from examples.visitors import Visitors
 
 ROOT = Path(__file__).resolve().parents[1]
 LIFTLOCK = (sys.executable, "-m", "app.cli.main")
 ADDRESS, PORT = "127.0.0.1", 8700
 INSTANCE, REVISION, NEXT_REVISION, HOST = "guestbook", "v1", "v2", "demo-1"
+ROUTER, DOMAIN = "demo-router", "guestbook.localhost"
+#: Seconds: for requests under way at the old app server; for a look at the site after the switch.
+BRIEFLY = ("--drain", "10", "--watch", "3", "--wait")
 SETTINGS = (
     "DJANGO_SETTINGS_MODULE=guestbook.settings",
     "CHECK_PATH=/healthz",
@@ -117,20 +121,50 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(url: str, folder: Folder) -> None:
-    """Provision the site, look at it, and say what to try next."""
+    """Provision the site, put it into service, replace it under load, and say what to try next."""
     client = Client(url, token_for(url, folder))
     commits = make_repository(folder.repository)
     say(f"Repository {folder.repository} with {', '.join(commits)}")
-    if client.get(f"/v1/instances/{INSTANCE}").status_code == httpx.codes.NOT_FOUND:
+    describe(client, folder)
+    first = provision(client)
+    client.run("assets", "list", INSTANCE)
+    port = int(client.get(f"/v1/routers/{ROUTER}").json()["options"]["http_port"])
+    client.run("app-servers", "activate", first, *BRIEFLY)
+    status, title = page_of(port)
+    say(f"\nGET http://{DOMAIN}:{port}/  {status}  {title}\n")
+    second = provision(client)
+    switch(client, port, first, second)
+    say(_next(client, folder, f"http://{DOMAIN}:{port}", second))
+
+
+def describe(client: Client, folder: Folder) -> None:
+    """The site, if it is not known yet; with its router, if it was made without."""
+    known = client.get(f"/v1/instances/{INSTANCE}")
+    routed = ("--domain", DOMAIN, "--router", ROUTER)
+    if known.status_code == httpx.codes.NOT_FOUND:
         where = ("--repository", str(folder.repository), "--revision", REVISION, "--host", HOST)
         settings = [word for pair in SETTINGS for word in ("--set", pair)]
-        client.run("instances", "create", INSTANCE, "--recipe", "django", *where, *settings)
+        words = ("--recipe", "django", *where, *routed, *settings)
+        client.run("instances", "create", INSTANCE, *words)
+    elif known.json().get("router") != ROUTER:
+        client.run("instances", "set", INSTANCE, *routed)
+
+
+def provision(client: Client) -> str:
+    """A new app server, beside what serves; its name for commands."""
     client.run("provision", INSTANCE, "--revision", REVISION, "--host", HOST, "--wait")
-    client.run("assets", "list", INSTANCE)
-    site = site_of(client)
-    status, title = page_of(site)
-    say(f"\nGET {site}/  {status}  {title}\n")
-    say(_next(client, folder, site))
+    newest = client.get("/v1/jobs?kind=provision&limit=1").json()["items"][0]
+    return f"{INSTANCE}:{newest['app_server']['number']}"
+
+
+def switch(client: Client, port: int, first: str, second: str) -> None:
+    """There and back while visitors ask for pages; raises DemoFailed when one got none."""
+    with Visitors(port, DOMAIN) as visitors:
+        client.run("app-servers", "activate", second, *BRIEFLY)
+        client.run("app-servers", "activate", first, *BRIEFLY)
+    say(f"\nFrom {first} to {second} and back: {visitors}\n")
+    if visitors.failed or not visitors.answered:
+        raise DemoFailed(f"{visitors.failed.total()} requests failed during the switches.")
 
 
 @contextlib.contextmanager
@@ -168,24 +202,16 @@ def token_for(url: str, folder: Folder) -> str:
     return done.stdout.strip()
 
 
-def site_of(client: Client) -> str:
-    """The address of the app server that the last job started."""
-    newest = client.get("/v1/jobs?limit=1").json()["items"][0]
-    url = (newest.get("app_server") or {}).get("url")
-    if not url:
-        raise DemoFailed(f"The job {newest['id']} has no app server: liftlock jobs show last")
-    return str(url).rstrip("/")
-
-
-def page_of(site: str) -> tuple[int, str]:
-    """Status and title of the page; raises DemoFailed when it is no page."""
+def page_of(port: int) -> tuple[int, str]:
+    """Status and title of the page, by way of the router; raises DemoFailed when it is no page."""
+    site, name = f"http://127.0.0.1:{port}/", {"Host": f"{DOMAIN}:{port}"}
     try:
-        response = httpx.get(f"{site}/", timeout=30, trust_env=False, follow_redirects=True)
+        response = httpx.get(site, headers=name, timeout=30, trust_env=False)
     except httpx.HTTPError as error:
-        raise DemoFailed(f"The site does not answer at {site}/: {error}") from error
+        raise DemoFailed(f"The router does not answer at {site}: {error}") from error
     title = TITLE.search(response.text)
     if not response.is_success or title is None:
-        raise DemoFailed(f"{site}/ answered {response.status_code} and not a page with a title.")
+        raise DemoFailed(f"{site} answered {response.status_code} and not a page with a title.")
     return response.status_code, unescape(" ".join(title.group(1).split()))
 
 
@@ -245,7 +271,7 @@ def _stop(up: "subprocess.Popen[bytes]") -> None:
         up.wait()
 
 
-def _next(client: Client, folder: Folder, site: str) -> str:
+def _next(client: Client, folder: Folder, site: str, other: str) -> str:
     token = shlex.quote(str(folder.token))
     return "\n".join(
         (
@@ -259,6 +285,7 @@ def _next(client: Client, folder: Folder, site: str) -> str:
             f"  export LIFTLOCK_URL={client.url} LIFTLOCK_TOKEN=$(cat {token})",
             f"  liftlock instances show {INSTANCE}",
             "  liftlock jobs logs last",
+            f"  liftlock app-servers activate {other} --wait",
             f"  liftlock provision {INSTANCE} --dry-run",
             "  # refused, since the running site's data is older than this revision needs:",
             f"  liftlock provision {INSTANCE} --revision {NEXT_REVISION} --wait",

@@ -14,6 +14,7 @@ def main() -> int:
     parser.add_argument("--host", default=default.host)
     parser.add_argument("--port", type=int, default=default.port)
     parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--router-port", type=int, default=default.router_port)
     parser.add_argument("--workers", type=int, default=default.workers)
     return up(Options(**vars(parser.parse_args())))
 

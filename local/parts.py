@@ -42,18 +42,20 @@ class Parts:
         return Child(
             name="postgres",
             argv=cluster.argv(),
-            env=_plain(),
+            env=plain_environment(),
             cwd=cluster.directory,
             stop=postgres.STOP,
             options=cluster.options(),
         )
 
     def redis_child(self, server: RedisServer) -> Child:
-        return Child(name="redis", argv=server.argv(), env=_plain(), cwd=server.directory)
+        return Child(
+            name="redis", argv=server.argv(), env=plain_environment(), cwd=server.directory
+        )
 
     def caddy(self, server: AssetServer) -> Child:
         # It must keep nothing in the user's home.
-        env = {**_plain(), "HOME": str(server.directory)}
+        env = {**plain_environment(), "HOME": str(server.directory)}
         return Child(name="caddy", argv=server.argv(), env=env, cwd=server.directory)
 
     def upgrade(self) -> Child:
@@ -176,7 +178,7 @@ def _application() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def _plain() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Servers need nothing of ours; PG… variables of the user would even mislead them."""
     return {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from local import demo, parts, ports, postgres, processes
+from local import demo, parts, ports, postgres, processes, router
 from local.children import Children, Policy
 from local.data import Data, open_data
 from local.errors import Failed, Refused
@@ -19,7 +19,7 @@ from local.parts import Parts
 FIRST_TOKEN = "up"  # noqa: S105  (the token's name)
 ADMIN = ("--scope", "admin")
 #: Beginnings of names, in the order of stopping: workers drain, and need all others for it.
-STOPPED = ("worker-", "api", *demo.NAMES, "caddy", "redis", "postgres")
+STOPPED = ("worker-", "api", *demo.NAMES, router.NAME, "caddy", "redis", "postgres")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Options:
     host: str = "127.0.0.1"
     #: 0 takes a free port.
     port: int = 8700
+    #: Of the router; None: that of last time, or the first free one. 0 takes a free port.
+    router_port: int | None = None
     demo: bool = False
     #: Worker processes; 0 starts none.
     workers: int = 1
@@ -87,17 +89,21 @@ class _Up:
         port = ports.claim(self.options.host, self.options.port)
         address = ports.url(self.options.host, port)
         made = parts.prepare(self.data, self.held, host=self.options.host, port=port)
+        front = router.prepare(self.data, self.held, self.options.router_port)
         hosts = demo.prepare(self.data, self.held) if self.options.demo else []
         await self._start_servers(made)
+        if front is not None:
+            front.write_config()
+            await self.children.start(front.child(), ready=front.answers)
         await self.children.once(made.upgrade())
-        env = self.data.write_environment({**made.variables, "LIFTLOCK_URL": address})
+        self.data.write_environment({**made.variables, "LIFTLOCK_URL": address})
         await self.children.start(made.api(), ready=lambda: _is_ready(address))
         for number in range(1, self.options.workers + 1):
             await self.children.start(made.worker(number), ready=lambda: True)
         token = await self._first_token(made)
         if hosts:
-            await self._start_hosts(made, hosts, address, token)
-        say(_banner(self.data.directory, address, token, env, [host.name for host in hosts]))
+            await self._start_hosts(made, hosts, front, address, token)
+        say(_banner(self.data.directory, address, token, front, hosts))
         # Only now: a token that nobody saw, because a part failed, is made again.
         self.data.state.has_token = True
         self.data.save()
@@ -129,7 +135,12 @@ class _Up:
         return (await self.children.once(made.token(FIRST_TOKEN, *ADMIN))).strip()
 
     async def _start_hosts(
-        self, made: Parts, hosts: Sequence[demo.DemoHost], address: str, token: str | None
+        self,
+        made: Parts,
+        hosts: Sequence[demo.DemoHost],
+        front: router.RouterServer | None,
+        address: str,
+        token: str | None,
     ) -> None:
         for host in hosts:
             for child, ready in host.children():
@@ -139,7 +150,7 @@ class _Up:
             brief = made.token(demo.TOKEN, *ADMIN, "--expires-in-days", "1")
             own = (await self.children.once(brief)).strip()
         async with contextlib.aclosing(demo.Api(address, own)) as api:
-            await api.register(hosts)
+            await api.register(hosts, front)
             if token is None:
                 await api.forget_token(demo.TOKEN)
 
@@ -194,7 +205,11 @@ def _is_ready(address: str) -> bool:
 
 
 def _banner(
-    directory: Path, address: str, token: str | None, env: Path, hosts: Sequence[str]
+    directory: Path,
+    address: str,
+    token: str | None,
+    front: router.RouterServer | None,
+    hosts: Sequence[demo.DemoHost],
 ) -> str:
     lines = ["", "Liftlock is up.", f"  address  {address}", f"  data     {directory}"]
     if token is not None:
@@ -202,10 +217,13 @@ def _banner(
     else:
         lines += [
             "  token    was shown at the first start; make another with",
-            f"           . {env} && liftlock tokens create --local --scope admin NAME",
+            f"           . {directory}/env && liftlock tokens create --local --scope admin NAME",
         ]
+    if front is not None:
+        lines += [f"  router   {front.url}"]
     if hosts:
-        lines += [f"  hosts    {', '.join(hosts)} (demo: registered and enrolled)"]
+        names = ", ".join(host.name for host in hosts)
+        lines += [f"  hosts    {names} (demo: registered and enrolled)"]
     lines += [
         "  stop     Ctrl-C",
         "",

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import arq.worker
+import structlog
 from arq.connections import RedisSettings
 
 from app.domain.asset_release import AssetPlace
 from app.domain.job import LeasePolicy
+from app.domain.provider_spec import read_providers
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue, deserialize, serialize
 from app.gateways.vault import Vault
@@ -25,6 +27,7 @@ from worker.jobs.sweep import sweep_forever
 from worker.remote.hosts import Pool
 
 settings = Settings()
+log = structlog.get_logger()
 
 # arq's command line makes its own class by this name; there is no setting for another one.
 arq.worker.Worker = Consumer  # type: ignore[misc]
@@ -50,9 +53,18 @@ async def startup(ctx: dict[str, Any]) -> None:
         rest=ctx["rest"],
         most_running=settings.max_running,
         events_kept=timedelta(days=settings.events_kept_days),
+        look_every=timedelta(seconds=settings.router_look_seconds) or None,
         asset_place=_asset_place(),
         assets_cache=settings.assets_folder(),
+        providers=read_providers(settings.providers),
+        health_gate=not settings.test_skip_health_gate,
     )
+    if not runtime.health_gate:
+        log.warning(
+            "health_gate.off",
+            setting="LIFTLOCK_TEST_SKIP_HEALTH_GATE",
+            danger="requests are passed on to app servers that nobody has asked; for tests only",
+        )
     ctx["runtime"] = runtime
     ctx["sweeper"] = asyncio.create_task(sweep_forever(runtime))
     ctx["listener"] = asyncio.create_task(wakeups.run())

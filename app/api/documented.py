@@ -34,11 +34,25 @@ def problems(*statuses: int) -> Responses:
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": f"#/components/schemas/{Problem.__name__}"},
-                    "example": _example(status),
+                    "example": _problem(status, _CODES[status]),
                 }
             },
         }
         for status in statuses
+    }
+
+
+def conflicts(code: str, *others: str, at: str, detail: str, hint: str | None = None) -> Responses:
+    """A declared 409 with the codes that are met most; the example has the first of them."""
+    declared = problems(409)[409]
+    content = declared["content"][MEDIA_TYPE]
+    named = ", ".join(f"`{name}`" for name in (code, *others))
+    shown = _problem(409, code) | {"detail": detail, "hint": hint, "instance": at}
+    return {
+        409: {
+            "description": f"Conflict: {named}.",
+            "content": {MEDIA_TYPE: content | {"example": shown}},
+        }
     }
 
 
@@ -60,8 +74,7 @@ def merge_patch(spec: type[BaseModel], example: dict[str, Any]) -> dict[str, Any
     return {"requestBody": {"required": True, "content": {MERGE_PATCH: content, JSON: content}}}
 
 
-def _example(status: int) -> dict[str, Any]:
-    code = _CODES[status]
+def _problem(status: int, code: str) -> dict[str, Any]:
     title = CODES[code].title
     return {
         "type": f"urn:liftlock:problem:{code}",

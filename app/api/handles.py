@@ -20,6 +20,10 @@ class Handles:
     wakeups: Wakeups
     streams: Streams
     request_id: str
+    #: Names of those that machines can be asked of.
+    providers: frozenset[str]
+    #: Whether workers look at routers.
+    looks: bool
 
 
 async def _handles(request: Request) -> Handles:
@@ -31,6 +35,8 @@ async def _handles(request: Request) -> Handles:
         wakeups=state.wakeups,
         streams=state.streams,
         request_id=request.state.request_id,
+        providers=state.providers,
+        looks=state.looks,
     )
 
 

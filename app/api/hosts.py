@@ -1,12 +1,9 @@
 """/v1/hosts: machines reached by SSH."""
 
-from datetime import datetime
-from typing import Any, Self
-from uuid import UUID
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
-from pydantic.config import JsonDict
 
 from app import services
 from app.api.access import ADMIN, READ, Admin
@@ -14,112 +11,23 @@ from app.api.body import JsonObject
 from app.api.documented import BODY, GUARDED, merge_patch, problems
 from app.api.etags import IfMatch, set_etag
 from app.api.handles import Here
+from app.api.host_view import FINGERPRINT, EnrolledHost, Host
 from app.api.job_view import JobBody, accepted
 from app.api.pages import Page, Paged
 from app.api.refs import Ref
 from app.api.route import router as routes_of
-from app.domain import host_key
-from app.domain.host import HostStatus, Supervisor
 from app.domain.host_key import Fingerprint
 from app.domain.host_spec import HostSpec
-from app.services.hosts import HostView
+from app.domain.naming import Name
 
 router = routes_of("hosts")
-
-_FINGERPRINT = "SHA256:uNiVztksCsDhcc0u9e8BrrJXVGDqdFfOTd9C5gVqSEw"
-_EXAMPLE: JsonDict = {
-    "id": "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11",
-    "name": "web-1",
-    "address": "web-1.example.org",
-    "port": 22,
-    "user": "deploy",
-    "base_dir": "liftlock",
-    "sudo": False,
-    "jump_host": None,
-    "supervisor": "systemd",
-    "supervisor_options": {},
-    "pool": None,
-    "labels": {},
-    "capacity": 2,
-    "port_first": 20000,
-    "port_last": 29999,
-    "status": "ready",
-    "enrolled": False,
-    "host_key": None,
-    "fingerprint": None,
-    "pending_fingerprint": _FINGERPRINT,
-    "version": 2,
-    "created_at": "2026-11-21T05:00:00Z",
-    "updated_at": "2026-11-21T05:00:00Z",
-}
-
-
-class Host(BaseModel):
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: UUID
-    name: str
-    address: str
-    port: int
-    user: str
-    base_dir: str
-    sudo: bool
-    jump_host: str | None
-    supervisor: Supervisor
-    supervisor_options: dict[str, Any]
-    pool: str | None
-    labels: dict[str, Any]
-    capacity: int
-    port_first: int
-    port_last: int
-    status: HostStatus
-    #: Whether its key is pinned; only then does Liftlock log in.
-    enrolled: bool
-    host_key: str | None
-    fingerprint: str | None
-    #: Of the key that the last enrolment read; confirm it to pin that key.
-    pending_fingerprint: str | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
-
-    @classmethod
-    def of(cls, view: HostView) -> Self:
-        host = view.host
-        pinned = host.host_key
-        return cls(
-            **host.model_dump(include=set(cls.model_fields)),
-            user=host.username,
-            jump_host=view.jump_host,
-            enrolled=pinned is not None,
-            fingerprint=host_key.fingerprint(pinned) if pinned else None,
-        )
-
-
-class EnrolledHost(Host):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **_EXAMPLE,
-                    "enrolled": True,
-                    "fingerprint": _FINGERPRINT,
-                    "pending_fingerprint": None,
-                    "replaced_fingerprint": None,
-                }
-            ]
-        }
-    )
-
-    #: Of the key that was pinned before, when this one replaced it.
-    replaced_fingerprint: str | None = None
 
 
 class Enrollment(BaseModel):
     """Without a fingerprint: read the host's key. With it: pin the key that was read."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"fingerprint": _FINGERPRINT}]}
+        extra="forbid", json_schema_extra={"examples": [{"fingerprint": FINGERPRINT}]}
     )
 
     fingerprint: Fingerprint | None = None
@@ -135,9 +43,15 @@ async def create_host(body: HostSpec, response: Response, here: Here) -> Host:
 
 
 @router.get("/hosts", dependencies=READ)
-async def list_hosts(cursor: Paged, here: Here) -> Page[Host]:
+async def list_hosts(
+    cursor: Paged,
+    here: Here,
+    pool: Annotated[Name | None, Query(description="Only those of this pool.")] = None,
+) -> Page[Host]:
     """Oldest first."""
-    found = await services.hosts.list_page(here.db, after=cursor.after, limit=cursor.limit)
+    found = await services.hosts.list_page(
+        here.db, after=cursor.after, limit=cursor.limit, pool=pool
+    )
     return cursor.page(found, lambda view: view.host, Host.of)
 
 

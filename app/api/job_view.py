@@ -1,5 +1,6 @@
 """How a job looks in JSON."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -9,145 +10,49 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from app.api.documented import Responses
-from app.domain import blocking
-from app.domain.app_server import AppServerStatus
-from app.domain.job import (
-    FINAL,
-    WAITING,
-    Answer,
-    EndingWhy,
-    JobKind,
-    JobStatus,
-    Outcome,
-    ServiceState,
+from app.api.job_examples import PROVISION, ended
+from app.api.job_parts import (
+    AppServerOfJob,
+    Cancellation,
+    Named,
+    Progress,
+    Suspension,
+    Tries,
+    app_server_url,
 )
-from app.models import AppServer, Job
+from app.domain import blocking
+from app.domain.job import FINAL, WAITING, JobKind, JobStatus, Outcome, ServiceState
 from app.services.jobs import JobView
 
-_ID = "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"
-_EXAMPLE: JsonDict = {
-    "id": _ID,
-    "kind": "provision",
-    "status": "running",
-    "instance": {"id": _ID, "name": "guestbook"},
-    "host": {"id": _ID, "name": "web-1"},
-    "app_server": {
-        "id": _ID,
-        "name": "AppServer 1",
-        "number": 1,
-        "status": "configuring",
-        "port": 20000,
-        "release": "apps/guestbook/releases/v1-1",
-        "commit": "5f2c1b7e9a3d4c6b8e0f1a2b3c4d5e6f7a8b9c0d",
-        "url": "http://127.0.0.1:20000/",
-    },
-    "revision": "v1",
-    "params": {"instance": "guestbook", "revision": "v1"},
-    "dry_run": False,
-    "priority": 0,
-    "not_before": None,
-    "deadline": None,
-    "retry_of": None,
-    "attempt": 1,
-    "progress": {"step": 4, "of": 12, "name": "Check out v1"},
-    "blocked_by": [],
-    "position": None,
-    "waits_until": None,
-    "suspended": None,
-    "cancel": None,
-    "error": None,
-    "outcome": None,
-    "service_state": None,
-    "actor": "ci",
-    "request_id": "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c12",
-    "links": {
-        "self": f"/v1/jobs/{_ID}",
-        "events": f"/v1/jobs/{_ID}/events",
-        "stream": f"/v1/jobs/{_ID}/events/stream",
-        "logs": f"/v1/jobs/{_ID}/logs",
-        "steps": f"/v1/jobs/{_ID}/steps",
-        "plan": f"/v1/jobs/{_ID}/plan",
-    },
-    "created_at": "2026-11-21T05:00:00Z",
-    "started_at": "2026-11-21T05:00:01Z",
-    "finished_at": None,
-    "duration_ms": None,
-}
+__all__ = ["JobBody", "Named", "accepted", "app_server_url", "there"]
 
-
-class Named(BaseModel):
-    id: UUID
-    name: str
-
-
-class AppServerOfJob(BaseModel):
-    id: UUID
-    name: str
-    number: int
-    status: AppServerStatus
-    port: int
-    release: str
-    #: What the revision meant; null until the checkout knows.
-    commit: str | None
-    #: As seen on its host.
-    url: str
-
-    @classmethod
-    def of(cls, row: AppServer) -> Self:
-        values = row.model_dump(include=set(cls.model_fields))
-        return cls(**values, url=app_server_url(row))
-
-
-class Progress(BaseModel):
-    step: int
-    #: How many steps there are; null until the job is planned.
-    of: int | None
-    #: What the step is called.
-    name: str
-
-
-class Suspension(BaseModel):
-    """What a job waits for without a worker; its site is reserved meanwhile."""
-
-    #: `time`, `probe` or `question`.
-    kind: str
-    step: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    reason: str | None = None
-    #: What somebody said of the step, once it was asked and answered.
-    answer: Answer | None = None
-
-
-class Cancellation(BaseModel):
-    """Who wants the job to stop; what it did is undone first."""
-
-    requested_at: datetime
-    by: str | None
-    reason: str | None
-    force: bool
-
-    @classmethod
-    def of(cls, job: Job) -> Self | None:
-        """None unless the job's order to stop is a cancel."""
-        ending = job.ending
-        if ending is None or ending["why"] != EndingWhy.CANCELED:
-            return None
-        said = {name: ending.get(name) for name in ("by", "reason")}
-        return cls(requested_at=ending["at"], force=ending.get("force", False), **said)
+_LOCATION = {"Location": "Where the job is."}
+_AGAIN = {"Retry-After": "Seconds until asking again makes sense; not of a job that has ended."}
 
 
 class JobBody(BaseModel):
     """A job: what was asked, how far it is, and how it ended."""
 
-    model_config = ConfigDict(title="Job", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(title="Job", json_schema_extra={"examples": [PROVISION]})
 
     id: UUID
     kind: JobKind
     status: JobStatus
     instance: Named | None
     host: Named | None
+    #: The one that it makes.
     app_server: AppServerOfJob | None
+    #: All that it is about: that it makes, puts into service, takes out of it, or terminates.
+    app_servers: list[Named]
+    #: The first job of the request; app servers of one deployment go into service together.
+    deployment: UUID | None
+    #: The other jobs of the same request.
+    others: list[UUID]
+    tries: Tries | None
+    #: The job that follows by itself: the next attempt, or the activation.
+    next: UUID | None
+    #: Why no other attempt follows one that failed, when more than one was wanted.
+    given_up: str | None
     revision: str | None
     params: dict[str, Any]
     dry_run: bool
@@ -198,7 +103,8 @@ class JobBody(BaseModel):
             instance=_named(job.instance_id, view.instance_name),
             host=_named(job.host_id, view.host_name),
             app_server=AppServerOfJob.of(server) if server else None,
-            revision=job.params.get("revision"),
+            app_servers=_app_servers(view),
+            **_of_request(job.params),
             progress=_progress(view),
             links={"self": address, **links, "stream": f"{address}/events/stream"},
             duration_ms=int(took.total_seconds() * 1000) if took else None,
@@ -215,34 +121,47 @@ class JobBody(BaseModel):
         return {"Location": self.links["self"], **again}
 
 
-def app_server_url(row: AppServer) -> str:
-    """Where it answers on its own host: sites listen on the loopback, behind a router."""
-    return f"http://127.0.0.1:{row.port}/"
-
-
-def accepted(description: str) -> Responses:
+def accepted(description: str, example: JsonDict = PROVISION) -> Responses:
     """The declared 202."""
-    return _declared(202, description, "Location", "Retry-After")
+    return _declared(202, description, example, _LOCATION | _AGAIN)
 
 
-def there(description: str) -> Responses:
-    """The declared 200 of a request for a job."""
-    return _declared(200, description, "Location")
+def there(description: str, example: JsonDict = PROVISION) -> Responses:
+    """The declared 200 of a request for a job; the example is that of the 202."""
+    return _declared(200, description, ended(example), _LOCATION)
 
 
-def _declared(status: int, description: str, *headers: str) -> Responses:
-    header = {"schema": {"type": "string"}}
+def _declared(
+    status: int, description: str, example: JsonDict, headers: Mapping[str, str]
+) -> Responses:
     return {
         status: {
             "model": JobBody,
             "description": description,
-            "headers": dict.fromkeys(headers, header),
+            "content": {"application/json": {"example": example}},
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in headers.items()
+            },
         }
     }
 
 
 def _named(key: UUID | None, name: str | None) -> Named | None:
     return Named(id=key, name=name) if key is not None and name is not None else None
+
+
+def _app_servers(view: JobView) -> list[Named]:
+    made = view.app_server
+    found = ((made.id, made.name),) if made else view.app_servers
+    return [Named(id=key, name=name) for key, name in found]
+
+
+def _of_request(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job's params say of the request that it belongs to."""
+    tries = Tries(number=params["try"], of=params["tries"]) if "try" in params else None
+    said = {name: params.get(name) for name in ("revision", "deployment", "next", "given_up")}
+    return {**said, "others": params.get("others", []), "tries": tries}
 
 
 def _progress(view: JobView) -> Progress | None:

@@ -1,9 +1,9 @@
 """/v1/jobs: ask for work, and read how it goes."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from app import services
@@ -97,8 +97,14 @@ class PlannedStep(BaseModel):
 async def create_job(body: JobOrder, here: Here, token: Deployer, wait: Wait) -> Response:
     """Ask for work. The job is committed before the answer: nothing loses it.
 
+    - `provision`: make a new app server of an instance, beside what serves; with `activate` it
+      goes into service once it runs.
+    - `activate`, `deactivate`, `terminate`: what `/v1/app-servers/{ref}/…` do.
+    - `route`: bring the instance's router to what is wanted of it.
+    - `enroll`: read a host's key; takes a token of scope admin.
+
     With `Prefer: wait=25` the answer comes when the job has ended (200) or the time is over (202).
-    Reading a host's key (`enroll`) takes a token of scope admin.
+    Jobs that follow by themselves (another attempt, the activation) stand in `next`.
     """
     if body.kind is JobKind.ENROLL:
         require(token, Scope.ADMIN)
@@ -117,8 +123,8 @@ async def create_job(body: JobOrder, here: Here, token: Deployer, wait: Wait) ->
 async def list_jobs(
     cursor: Paged,
     here: Here,
-    status: JobStatus | None = None,
-    kind: JobKind | None = None,
+    status: Annotated[JobStatus | None, Query(description="Only with this status.")] = None,
+    kind: Annotated[JobKind | None, Query(description="Only of this kind.")] = None,
     instance: RefFilter | None = None,
 ) -> Page[JobBody]:
     """Newest first."""

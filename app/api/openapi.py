@@ -12,6 +12,31 @@ from starlette.routing import Route
 from app.api.problems import Problem
 
 _REF = "#/components/schemas/{model}"
+_INTRODUCTION = """\
+Installs web applications on your own servers, as jobs, and puts them into service without losing
+a request.
+
+- **Token**: `Authorization: Bearer llk_…`; its scope is `read`, `deploy` or `admin`.
+- **Jobs**: what takes time answers 202 with a job, which was committed before; `Prefer: wait=25`
+  waits for its end.
+- **Sent twice**: a `POST` takes an `Idempotency-Key`. Sent again within a day, it gets its first
+  answer, and nothing is done twice.
+- **Changed by others**: `PATCH` and `DELETE` need `If-Match`, the ETag of what you have read.
+- **Errors**: problem documents (RFC 9457) with a `code` that `docs/errors.md` explains, and mostly
+  a `hint`: what to type next.
+- **Lists**: at most `limit` items, and `next`, to be sent as `after`.
+"""
+_TAGS = {
+    "jobs": "What was asked for, and what became of it.",
+    "instances": "Long-lived sites: what they are made of, where they run, how they are reached.",
+    "app-servers": "Deployments of an instance, which never change: in service, beside, or gone.",
+    "asset releases": "Hashed static files, a set for each app server.",
+    "hosts": "Machines reached by SSH.",
+    "routers": "Caddy, nginx or HAProxy on a host; passes requests on to what is in service.",
+    "machines": "Hosts that a provider, your own program, makes for app servers.",
+    "locks": "Who keeps jobs from beginning: other jobs, and people who placed a lock.",
+    "recipes": "How kinds of applications are built, started and checked.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -33,7 +58,11 @@ def _to_docs(_: Request) -> Response:
 
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+        title=app.title,
+        version=app.version,
+        description=_INTRODUCTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
     schemas = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=_REF)
@@ -41,6 +70,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _add_examples(operation, schemas)
+            operation["responses"] = dict(sorted(operation["responses"].items()))
     return document
 
 
@@ -48,16 +78,21 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     bodies = [operation["requestBody"]] if "requestBody" in operation else []
     for body in [*bodies, *operation["responses"].values()]:
         for content in body.get("content", {}).values():
-            example = _example(content.get("schema", {}), schemas)
-            if "example" not in content and example is not None:
-                content["example"] = example
+            examples = _examples(content.get("schema", {}), schemas)
+            if {"example", "examples"} & set(content) or not examples:
+                continue
+            if len(examples) == 1:
+                content["example"] = examples[0]
+            else:
+                named = enumerate(examples, start=1)
+                content["examples"] = {f"{number}": {"value": value} for number, value in named}
 
 
-def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # any JSON
-    """The example of the model; for a list, one item of it."""
+def _examples(schema: dict[str, Any], schemas: dict[str, Any]) -> list[Any]:  # any JSON
+    """Those of the model; for a list, a page with one item."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     if "examples" in schema:
-        return schema["examples"][0]
+        return list(schema["examples"])
     items = schema.get("properties", {}).get("items", {}).get("items")
-    return {"items": [_example(items, schemas)], "next": None} if items else None
+    return [{"items": _examples(items, schemas)[:1], "next": None}] if items else []

@@ -11,6 +11,10 @@ _PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$"
 Ref = Annotated[str, Path(pattern=_PATTERN, description="Id or name.", examples=["web-1"])]
 RefFilter = Annotated[str, Query(pattern=_PATTERN, description="Id or name.")]
 RefField = Annotated[str, Field(pattern=_PATTERN, description="Id or name.")]
+_APP_SERVER = r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}(:[1-9][0-9]{0,8})?$"
+AppServerRef = Annotated[
+    str, Path(pattern=_APP_SERVER, description="Id, or INSTANCE:NUMBER.", examples=["guestbook:2"])
+]
 Id = Annotated[UUID, Path(description="Its id.")]
 RecipeName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["django"])]
 RecipeVersion = Annotated[int, Path(ge=1, le=999_999_999, examples=[1])]

@@ -105,12 +105,12 @@ class Api:
         """A merge patch (RFC 7396) with the ETag of the present state; once more when stale."""
         return self._json(self._guarded("PATCH", address, json=patch))
 
-    def remove(self, address: str, *, guarded: bool = False) -> None:
+    def remove(self, address: str, *, guarded: bool = False, **query: Any) -> None:
         """DELETE; `guarded` for things with an ETag."""
         if guarded:
-            self._guarded("DELETE", address)
+            self._guarded("DELETE", address, query=query)
         else:
-            self.request("DELETE", address)
+            self.request("DELETE", address, query=query)
 
     def remove_seen(self, address: str, *, version: int, **query: Any) -> Any:
         """DELETE exactly the version that a person has seen; the answer tells what was done."""

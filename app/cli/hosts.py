@@ -1,20 +1,21 @@
 """`liftlock hosts`: machines reached by SSH."""
 
 import getpass
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from app.cli import arguments, session, waiting
+from app.cli import arguments, enrolling, session
 from app.cli.client import path
 from app.cli.errors import Exit, UsageError
 from app.cli.noun import Noun
 from app.cli.output import Output
-from app.cli.session import Session
-from app.domain.host import HostStatus, Supervisor
+from app.domain.host import Supervisor
 
 app = Noun(name="hosts", help="Machines reached by SSH.", no_args_is_help=True)
+
+#: What a person may say of a host; the other states are found by jobs.
+_Settable = Literal["ready", "cordoned", "quarantined"]
 
 _LISTED = [
     ("name", "name"),
@@ -24,6 +25,7 @@ _LISTED = [
     ("enrolled", "enrolled"),
     ("supervisor", "supervisor"),
     ("capacity", "capacity"),
+    ("reason", "status_reason.detail"),
 ]
 _SHOWN = [
     ("name", "name"),
@@ -32,6 +34,9 @@ _SHOWN = [
     ("port", "port"),
     ("user", "user"),
     ("status", "status"),
+    ("reason", "status_reason.detail"),
+    ("found by job", "status_reason.job"),
+    ("since", "status_reason.at"),
     ("enrolled", "enrolled"),
     ("fingerprint", "fingerprint"),
     ("waiting for confirmation", "pending_fingerprint"),
@@ -40,13 +45,17 @@ _SHOWN = [
     ("jump host", "jump_host"),
     ("supervisor", "supervisor"),
     ("supervisor options", "supervisor_options"),
+    ("site address", "site_address"),
     ("pool", "pool"),
     ("labels", "labels"),
+    ("places", "places"),
     ("capacity", "capacity"),
     ("first port", "port_first"),
     ("last port", "port_last"),
     ("updated", "updated_at"),
 ]
+
+app.verb()(enrolling.enroll)
 
 Name = Annotated[str, typer.Argument(help="Its name or id.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="SSH port [22].")]
@@ -62,6 +71,12 @@ SupervisorOption = Annotated[
 ]
 Pool = Annotated[str | None, typer.Option(help="The pool it belongs to; '' for none.")]
 Label = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeat it.")]
+SiteAddress = Annotated[
+    str | None, typer.Option(help="Where its sites listen, for routers elsewhere [127.0.0.1].")
+]
+Places = Annotated[
+    int | None, typer.Option(min=0, help="App servers a pool may put on it; 0: no limit [0].")
+]
 Capacity = Annotated[int | None, typer.Option(min=1, help="Jobs side by side [2].")]
 Ports = Annotated[str | None, typer.Option(metavar="A-B", help="For sites [20000-29999].")]
 
@@ -79,8 +94,10 @@ def add(
     jump: Jump = None,
     supervisor: SupervisedBy = None,
     supervisor_option: SupervisorOption = None,
+    site_address: SiteAddress = None,
     pool: Pool = None,
     label: Label = None,
+    places: Places = None,
     capacity: Capacity = None,
     ports: Ports = None,
     host_key: Annotated[
@@ -103,8 +120,10 @@ def add(
         jump=jump,
         supervisor=supervisor,
         supervisor_option=supervisor_option,
+        site_address=site_address,
         pool=pool,
         label=label,
+        places=places,
         capacity=capacity,
         ports=ports,
     )
@@ -125,16 +144,21 @@ def _say_added(output: Output, made: dict[str, Any]) -> None:
 
 
 @app.verb("list")
-def list_(ctx: typer.Context) -> None:
+def list_(
+    ctx: typer.Context,
+    pool: Annotated[str | None, typer.Option(help="Only those of this pool.")] = None,
+) -> None:
     """List the machines.
 
-    Example:
+    Examples:
       liftlock hosts list
+      liftlock hosts list --pool web
 
     """
     here = session.of(ctx)
-    none = "There are no hosts. Add one: liftlock hosts add NAME ADDRESS"
-    here.output.items(here.api.items(path("hosts")), _LISTED, none)
+    where = f" in pool {pool}" if pool else ""
+    none = f"There are no hosts{where}. Add one: liftlock hosts add NAME ADDRESS"
+    here.output.items(here.api.items(path("hosts"), pool=pool), _LISTED, none)
 
 
 @app.verb()
@@ -162,17 +186,21 @@ def set_(
     jump: Jump = None,
     supervisor: SupervisedBy = None,
     supervisor_option: SupervisorOption = None,
+    site_address: SiteAddress = None,
     pool: Pool = None,
     label: Label = None,
+    places: Places = None,
     capacity: Capacity = None,
     ports: Ports = None,
-    status: Annotated[HostStatus | None, typer.Option(help="`cordoned` takes no new work.")] = None,
+    status: Annotated[_Settable | None, typer.Option(help="`cordoned` takes no new work.")] = None,
 ) -> None:
     """Change a machine. What is not named stays; --label and --supervisor-option add.
 
     Examples:
       liftlock hosts set web-1 --capacity 4
       liftlock hosts set web-1 --status cordoned
+      liftlock hosts set web-1 --status ready     (out of quarantine; failures count anew)
+      liftlock hosts set web-2 --site-address 10.0.0.12 --pool web --places 20
 
     """
     here = session.of(ctx)
@@ -184,8 +212,10 @@ def set_(
         jump=jump,
         supervisor=supervisor,
         supervisor_option=supervisor_option,
+        site_address=site_address,
         pool=pool,
         label=label,
+        places=places,
         capacity=capacity,
         ports=ports,
     )
@@ -216,72 +246,9 @@ def delete(
     here.output.line(f"Deleted host {name}.")
 
 
-@app.verb()
-def enroll(
-    ctx: typer.Context,
-    name: Name,
-    fingerprint: Annotated[
-        str | None, typer.Option(help="Pin the key if it has this fingerprint (SHA256:…).")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Pin whatever key it shows now.")
-    ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the key.")] = 120,
-) -> None:
-    """Read the machine's host key, show its fingerprint and pin it once it is confirmed.
-
-    Compare the fingerprint with what the machine itself says:
-      ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub
-
-    Examples:
-      liftlock hosts enroll web-1
-      liftlock hosts enroll web-1 --fingerprint SHA256:0dmKmN7Nq5n8mXJf3Q0lW5yqJbq0v6v9ZbJ2nW2m3hE
-
-    """
-    here = session.of(ctx)
-    job = here.api.post(path("hosts", name, "enroll"), {})
-    job = waiting.until_over(here, job, timeout=timeout)
-    if job["status"] != "succeeded":
-        raise waiting.failure(job)
-    host = here.api.get(path("hosts", name))
-    found = str(host.get("pending_fingerprint") or host.get("fingerprint"))
-    here.output.line(f"Host {host['name']} ({host['address']}) shows the key {found}")
-    if not _is_confirmed(here, host, found, fingerprint, yes=yes):
-        here.output.line("Nothing was pinned.")
-        raise typer.Exit(Exit.REFUSED)
-    pinned = here.api.post(path("hosts", name, "enroll"), {"fingerprint": found})
-    if here.output.json_mode:
-        here.output.json(pinned)
-    else:
-        here.output.line(f"Pinned. Host {host['name']} is enrolled.", style="green")
-        if pinned.get("replaced_fingerprint"):
-            here.output.line(f"  instead of {pinned['replaced_fingerprint']}")
-
-
-def _is_confirmed(
-    here: Session, host: Mapping[str, Any], found: str, expected: str | None, *, yes: bool
-) -> bool:
-    name = host["name"]
-    if expected is not None:
-        if expected != found:
-            raise UsageError(
-                f"Host {name} shows another key than expected; nothing was pinned.",
-                detail=f"expected {expected}\nfound    {found}",
-                hint="Ask whoever runs the machine; somebody may be in between.",
-            )
-        return True
-    if yes:
-        return True
-    pinned = host.get("fingerprint")
-    if pinned and pinned != found:
-        here.output.note(f"It was pinned as {pinned} until now.")
-    again = f"liftlock hosts enroll {name} --fingerprint {found}"
-    return here.confirm("Is this the machine's own fingerprint?", otherwise=again)
-
-
 def _fields(**given: Any) -> dict[str, Any]:
     """The options that `add` and `set` share, as fields of the API; those not given are absent."""
-    same = ("port", "base_dir", "sudo", "supervisor", "capacity")
+    same = ("port", "base_dir", "sudo", "supervisor", "site_address", "capacity")
     fields = {name: given[name] for name in same if given[name] is not None}
     # An empty name takes it away.
     for option, name in (("jump", "jump_host"), ("pool", "pool")):
@@ -290,6 +257,8 @@ def _fields(**given: Any) -> dict[str, Any]:
     for option, name in (("supervisor_option", "supervisor_options"), ("label", "labels")):
         if given[option]:
             fields[name] = arguments.pairs(given[option], option=f"--{option.replace('_', '-')}")
+    if given["places"] is not None:
+        fields["places"] = given["places"] or None
     if given["ports"] is not None:
         fields["port_first"], fields["port_last"] = arguments.port_range(given["ports"])
     return fields

@@ -5,15 +5,32 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import arguments, session
-from app.cli.client import Api, path
-from app.cli.errors import CliError, Exit, UsageError
+from app.cli import app_servers, arguments, session, traffic
+from app.cli.client import path
+from app.cli.creating import create
+from app.cli.errors import Exit, UsageError
+from app.cli.instance_fields import (
+    Certificate,
+    Key,
+    Label,
+    Pool,
+    Provider,
+    RetentionDays,
+    RouterName,
+    Setting,
+    TargetCount,
+    TlsOption,
+    fields,
+)
 from app.cli.noun import Noun
+from app.cli.output import Output
 
 app = Noun(name="instances", help="Long-lived sites.", no_args_is_help=True)
 
 _LISTED = [
     ("name", "name"),
+    ("state", "state"),
+    ("active", "active"),
     ("recipe", "recipe"),
     ("revision", "revision"),
     ("host", "host"),
@@ -23,78 +40,30 @@ _LISTED = [
 _SHOWN = [
     ("name", "name"),
     ("id", "id"),
+    ("state", "state"),
+    ("in service", "active"),
+    ("newest", "newest"),
     ("recipe", "recipe"),
     ("repository", "repository"),
     ("revision", "revision"),
     ("host", "host"),
+    ("pool", "pool"),
+    ("provider", "provider"),
+    ("labels", "labels"),
+    ("app servers wanted", "target_count"),
+    ("retention days", "kept_days"),
+    ("router", "router"),
     ("domain", "domain"),
+    ("tls", "tls.mode"),
+    ("route", "applied"),
     ("settings", "settings"),
     ("secrets", "secrets"),
     ("updated", "updated_at"),
 ]
-_APP_SERVERS = [
-    ("app server", "name"),
-    ("status", "status"),
-    ("active", "is_active"),
-    ("revision", "revision"),
-    ("host", "host.name"),
-    ("port", "port"),
-    ("url", "url"),
-    ("created", "created_at"),
-]
-
 Name = Annotated[str, typer.Argument(help="Its name or id.")]
-Setting = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeat it.")
-]
-Secret = Annotated[
-    list[str] | None,
-    typer.Option("--secret", metavar="KEY=@FILE|-", help="A secret; `-` reads standard input."),
-]
 
 
-@app.verb()
-def create(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="What to call it.")],
-    *,
-    recipe: Annotated[str, typer.Option(help="A recipe: django, or django@3 for a version.")],
-    repository: Annotated[str, typer.Option(help="Git URL or path, or pypi:Package.")],
-    revision: Annotated[str, typer.Option(help="Tag, branch, commit or version.")],
-    host: Annotated[str | None, typer.Option(help="Where it lives.")] = None,
-    domain: Annotated[str | None, typer.Option(help="Its domain name.")] = None,
-    setting: Setting = None,
-    secret: Secret = None,
-) -> None:
-    r"""Describe a site. Nothing runs until it is provisioned.
-
-    Examples:
-      liftlock instances create shop --recipe django --host web-1 \
-          --repository https://git.example/shop.git --revision v1 --set WORKERS=2
-      liftlock instances create wiki --recipe trac --host web-1 \
-          --repository pypi:Trac --revision 1.6
-      liftlock instances create intranet --recipe django --host web-1 --revision main \
-          --repository git@git.example:intranet.git --secret DEPLOY_KEY=@deploy_key
-
-    """
-    here = session.of(ctx)
-    values = arguments.secrets(secret or ())
-    body = {
-        "name": name,
-        "recipe": recipe,
-        "repository": repository,
-        "revision": revision,
-        "settings": arguments.pairs(setting or (), option="--set"),
-        "domain": domain,
-        "host": host,
-    }
-    made = here.api.post(path("instances"), body)
-    _put_secrets(here.api, name, values)
-    if here.output.json_mode:
-        here.output.json(made)
-        return
-    here.output.line(f"Created instance {made['name']} from recipe {made['recipe']}.")
-    here.output.line(f"  next     liftlock provision {made['name']} --wait")
+app.verb()(create)
 
 
 @app.verb("list")
@@ -107,12 +76,15 @@ def list_(ctx: typer.Context) -> None:
     """
     here = session.of(ctx)
     none = "There are no instances. Make one: liftlock instances create --help"
-    here.output.items(here.api.items(path("instances")), _LISTED, none)
+    found = here.api.items(path("instances"))
+    if not here.output.json_mode:
+        found = [_standing(item) for item in found]
+    here.output.items(found, _LISTED, none)
 
 
 @app.verb()
 def show(ctx: typer.Context, name: Name) -> None:
-    """Show one site, its secrets' names and its app servers.
+    """Show one site: how it is, what is in service, its secrets' names and its app servers.
 
     Example:
       liftlock instances show shop
@@ -120,15 +92,16 @@ def show(ctx: typer.Context, name: Name) -> None:
     """
     here = session.of(ctx)
     instance = here.api.get(path("instances", name))
-    app_servers = here.api.items(path("instances", name, "app-servers"))
+    found = here.api.items(path("instances", name, "app-servers"))
     kept = here.api.items(path("instances", name, "secrets"))
     if here.output.json_mode:
-        here.output.json({**instance, "secrets": kept, "app_servers": app_servers})
+        here.output.json({**instance, "secrets": kept, "app_servers": found})
         return
-    instance["secrets"] = [item["name"] for item in kept]
-    here.output.show(instance, _SHOWN)
+    shown = {**_standing(instance), "secrets": [item["name"] for item in kept]}
+    here.output.show(shown, _SHOWN)
     here.output.line()
-    here.output.items(app_servers, _APP_SERVERS, "It has no app server yet.")
+    app_servers.print_table(here.output, found, "It has no app server yet.")
+    _say_next(here.output, instance)
 
 
 @app.verb("set")
@@ -139,8 +112,17 @@ def set_(
     recipe: Annotated[str | None, typer.Option(help="Another recipe or version.")] = None,
     repository: Annotated[str | None, typer.Option(help="Git URL or path.")] = None,
     revision: Annotated[str | None, typer.Option(help="What to deploy by default.")] = None,
-    host: Annotated[str | None, typer.Option(help="Where it lives.")] = None,
+    host: Annotated[str | None, typer.Option(help="Where it lives; '' for none.")] = None,
+    pool: Pool = None,
+    provider: Provider = None,
+    label: Label = None,
+    target_count: TargetCount = None,
+    retention_days: RetentionDays = None,
+    router: RouterName = None,
     domain: Annotated[str | None, typer.Option(help="Its domain name; '' for none.")] = None,
+    tls: TlsOption = None,
+    certificate: Certificate = None,
+    key: Key = None,
     setting: Setting = None,
     unset: Annotated[
         list[str] | None, typer.Option(metavar="KEY", help="Take a setting away; repeat it.")
@@ -151,20 +133,27 @@ def set_(
     Examples:
       liftlock instances set shop --revision v2
       liftlock instances set shop --set WORKERS=4 --unset DEBUG
+      liftlock instances set shop --router edge --domain shop.example --tls auto
 
     """
     here = session.of(ctx)
-    own = {"recipe": recipe, "repository": repository, "revision": revision, "host": host}
-    body: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
-    if domain is not None:
-        body["domain"] = domain or None
+    own = {"recipe": recipe, "repository": repository, "revision": revision}
+    body: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    body |= fields(
+        place=(host, pool, provider),
+        route=(router, domain),
+        tls=(tls, certificate, key),
+        count=(target_count, retention_days),
+        label=label,
+    )
     settings: dict[str, Any] = dict.fromkeys(unset or ())
     settings |= arguments.pairs(setting or (), option="--set")
     if settings:
         body["settings"] = settings
     if not body:
         raise UsageError("Nothing to change was named.", hint="liftlock instances set --help")
-    here.output.show(here.api.change(path("instances", name), body), _SHOWN)
+    changed = here.api.change(path("instances", name), body)
+    here.output.show(changed if here.output.json_mode else _standing(changed), _SHOWN)
 
 
 @app.verb()
@@ -187,13 +176,28 @@ def delete(
     here.output.line(f"Deleted instance {name}.")
 
 
-def _put_secrets(api: Api, name: str, values: Mapping[str, str]) -> None:
-    for key, value in values.items():
-        try:
-            api.put(path("instances", name, "secrets", key), {"value": value})
-        except CliError as error:
-            error.hint = (
-                f"The instance exists, its secret {key} does not:"
-                f" liftlock secrets set {name} {key} --file FILE"
-            )
-            raise
+def _standing(instance: Mapping[str, Any]) -> dict[str, Any]:
+    """With what serves, what is newest, and whether its router knows what is wanted of it."""
+    name, route = str(instance.get("name")), instance.get("route") or {}
+    newest = instance.get("newest_app_server")
+    told = traffic.behind(route) if route.get("applied") != route.get("version") else "applied"
+    days = instance.get("retention_days")
+    return {
+        **instance,
+        "active": traffic.refs(name, instance.get("active_app_servers")),
+        "newest": f"{name}:{newest['number']} ({newest['status']})" if newest else None,
+        "applied": told if instance.get("router") else None,
+        "kept_days": "never" if days is None else days,
+    }
+
+
+def _say_next(output: Output, instance: Mapping[str, Any]) -> None:
+    route = instance.get("route") or {}
+    if route.get("drift"):
+        output.line(f"  {traffic.drifted(route['drift'])}")
+    if route.get("failures"):
+        output.line(f"  next     liftlock routers sync {instance['router']}")
+    newest = instance.get("newest_app_server") or {}
+    if newest.get("status") == "running" and not newest.get("is_active"):
+        wanted = traffic.refs(str(instance["name"]), [newest])
+        output.line(f"  next     {traffic.activate(wanted)} --wait")

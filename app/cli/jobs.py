@@ -34,13 +34,15 @@ _SHOWN = [
     ("instance", "instance.name"),
     ("host", "host.name"),
     ("revision", "revision"),
-    ("app server", "app_server.name"),
+    ("app servers", "about"),
     ("address", "app_server.url"),
     ("dry run", "dry_run"),
     ("priority", "priority"),
     ("not before", "not_before"),
     ("deadline", "deadline"),
     ("repeats", "retry_of"),
+    ("followed by", "next"),
+    ("given up", "given_up"),
     ("attempt", "attempt"),
     ("blocked by", "blocked_by"),
     ("waits for", "suspended"),
@@ -101,7 +103,8 @@ def show(ctx: typer.Context, job_id: JobId = "last") -> None:
         here.output.json(job)
         return
     in_the_way = blockers(job["blocked_by"]) if job.get("blocked_by") else None
-    here.output.show({**job, "blocked_by": in_the_way}, _SHOWN)
+    about = [item["name"] for item in job.get("app_servers") or ()]
+    here.output.show({**job, "blocked_by": in_the_way, "about": about}, _SHOWN)
     _print_blocked(here, blocked.lines(here, job))
     steps = here.api.get(path("jobs", str(job["id"]), "steps"))["items"]
     if steps:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from app.cli import (
     admin,
+    app_servers,
     assets,
     hosts,
     identity,
@@ -18,9 +19,11 @@ from app.cli import (
     job_commands,
     jobs,
     locks,
+    machines,
     programs,
     provision,
     recipes,
+    routers,
     secrets,
     tokens,
 )
@@ -71,7 +74,20 @@ app = Noun(
     ),
 )
 job_commands.register(jobs.app)
-for noun in (assets, hosts, identity, instances, jobs, locks, recipes, secrets, tokens):
+for noun in (
+    app_servers,
+    assets,
+    hosts,
+    identity,
+    instances,
+    jobs,
+    locks,
+    machines,
+    recipes,
+    routers,
+    secrets,
+    tokens,
+):
     app.add_typer(noun.app)
 app.add_typer(admin.app)
 provision.register(app)
@@ -98,16 +114,15 @@ def liftlock(
         typer.Option("--version", is_eager=True, callback=_print_version, help="Print it and end."),
     ] = False,
 ) -> None:
-    r"""Install, upgrade and provision web applications on your own servers.
+    r"""Install web applications on your own servers, and put them into service.
 
-    First steps:
+    First steps (docs/first-deploy.md has them all, with a router):
       liftlock up                                     start everything on this machine
-      liftlock recipes push recipe.yaml               say how an application is built
       liftlock hosts add web-1 192.0.2.10 --user deploy
       liftlock hosts enroll web-1
       liftlock instances create shop --recipe django --host web-1 \
           --repository https://git.example/shop.git --revision v1
-      liftlock provision shop --wait
+      liftlock provision shop --activate --wait
     """
     del version
     outside = ctx.obj if isinstance(ctx.obj, Outside) else Outside()

@@ -22,14 +22,19 @@ def register(app: Noun) -> None:
 
 def up(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".liftlock"),
+    *,
     host: Annotated[str, typer.Option(help="Address the API listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes any.")] = 8700,
+    router_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Of the router; the first free one from 8711 on."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Add two demo hosts.")] = False,
 ) -> None:
     """Start a whole Liftlock on this machine.
 
-    That is PostgreSQL, Redis, the API and a worker, until Ctrl-C; the data is kept.
+    That is PostgreSQL, Redis, a router, the API and a worker, until Ctrl-C; the data is kept.
     LIFTLOCK_DATABASE_URL, LIFTLOCK_REDIS_URL and LIFTLOCK_MASTER_KEY replace a part by yours.
 
     Examples:
@@ -40,7 +45,9 @@ def up(
     from local.up import Options  # noqa: PLC0415  (only `up` needs the embedded stack)
     from local.up import up as start  # noqa: PLC0415
 
-    options = Options(data=data, host=host, port=port, workers=workers, demo=demo)
+    options = Options(
+        data=data, host=host, port=port, router_port=router_port, workers=workers, demo=demo
+    )
     raise typer.Exit(start(options))
 
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from app.cli import traffic
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import duration, one_line, plain
@@ -85,6 +86,8 @@ class Progress:
         }.get(event["type"])
         if on_event is not None:
             on_event(data)
+        elif event["type"] in traffic.WORDS:
+            self._say(f"        {traffic.WORDS[event['type']](data)}")
 
     def away(self, text: str) -> None:
         """The API does not answer."""

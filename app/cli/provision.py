@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import jobs, session, times, waiting
+from app.cli import chain, jobs, session, times, waiting
 from app.cli.client import path
 from app.cli.errors import Exit, UsageError
 from app.cli.job_commands import Timeout, Wait
@@ -14,6 +14,12 @@ from app.domain.job import OnConflict
 
 _ACCEPTED = 202
 
+Activate = Annotated[bool, typer.Option("--activate", help="Put it into service once it runs.")]
+Attempts = Annotated[
+    int | None,
+    typer.Option(min=1, max=10, help="App servers tried at most [1; with --activate 2]."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")]
 Priority = Annotated[int | None, typer.Option(min=-100, max=100, help="Lower goes first [0].")]
 NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Begin then, or later.")]
 Deadline = Annotated[
@@ -37,9 +43,9 @@ def provision(
     *,
     revision: Annotated[str | None, typer.Option(help="Instead of the instance's own.")] = None,
     host: Annotated[str | None, typer.Option(help="Instead of the instance's own.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan; change nothing.")
-    ] = False,
+    activate: Activate = False,
+    attempts: Attempts = None,
+    dry_run: DryRun = False,
     priority: Priority = None,
     not_before: NotBefore = None,
     deadline: Deadline = None,
@@ -50,30 +56,35 @@ def provision(
 ) -> None:
     """Put a site on a host, beside what runs there.
 
-    With --wait the exit code is the job's: 0 succeeded, 1 failed, 3 canceled or
-    superseded, 4 when --timeout is over first (the job goes on).
+    With --wait it waits for the jobs that follow, too; the exit code is that of the last:
+    0 succeeded, 1 failed, 3 canceled or superseded, 4 when --timeout is over first.
 
     Examples:
-      liftlock provision shop --wait
+      liftlock provision shop --revision v2 --activate --attempts 3 --wait
       liftlock provision shop --revision v2 --dry-run
       liftlock provision shop --not-before 2026-11-21T22:00:00Z --on-conflict supersede
 
     """
     here = session.of(ctx)
     wishes = {
+        "kind": "provision",
+        "instance": name,
         "host": host,
         "revision": revision,
         "dry_run": dry_run,
+        "activate": activate or None,
+        "attempts": attempts,
         "priority": priority,
         "not_before": times.moment(not_before, option="--not-before") if not_before else None,
         "deadline": _deadline(deadline, within),
         "on_conflict": on_conflict.value if on_conflict else None,
     }
-    named = {key: value for key, value in wishes.items() if value is not None}
-    body = {"kind": "provision", "instance": name, **named}
+    body = {key: value for key, value in wishes.items() if value is not None}
     status, job = here.api.send(path("jobs"), json=body)
     if dry_run:
         _print_plan(here, job, timeout)
+    elif wait:
+        raise typer.Exit(chain.until_over(here, job, timeout=timeout))
     else:
         waiting.accepted(here, job, wait, timeout, is_new=status == _ACCEPTED)
 

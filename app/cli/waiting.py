@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from app.cli import blocked, follow
+from app.cli import blocked, follow, traffic
 from app.cli.errors import ApiProblem, CliError, Exit, Interrupted, Unreachable, WaitTimedOut
 from app.cli.output import Output
 from app.cli.progress import Progress
@@ -109,6 +109,11 @@ def _praise(output: Output, job: Mapping[str, Any]) -> None:
         if app_server.get("url"):
             output.line(f"  address  {app_server['url']} (as {host} sees it)")
         output.line(f"  next     liftlock instances show {instance}")
+        if app_server.get("number"):
+            wanted = traffic.refs(str(instance), [app_server])
+            output.line(f"  serve    {traffic.activate(wanted)} --wait")
+    elif said := traffic.done(job):
+        output.line(f"Succeeded in {took}: {said}.", style="bold green")
     else:
         output.line(f"Succeeded in {took}.", style="bold green")
 

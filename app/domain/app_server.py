@@ -1,6 +1,10 @@
 """App servers: one immutable deployment each, and the only ways its state may move."""
 
+import re
 from enum import StrEnum
+from uuid import UUID
+
+_NUMBERED = re.compile(r"([a-z0-9][a-z0-9-]{0,62}):([1-9][0-9]{0,8})")
 
 
 class AppServerStatus(StrEnum):
@@ -63,3 +67,9 @@ def failure_of(current: AppServerStatus) -> AppServerStatus | None:
     if current in {AppServerStatus.NEW, AppServerStatus.WAITING}:
         return AppServerStatus.ERROR
     return None
+
+
+def parse_ref(text: str) -> UUID | tuple[str, int]:
+    """An id, or the name of an instance and a number, from `guestbook:2`; raises ValueError."""
+    numbered = _NUMBERED.fullmatch(text)
+    return (numbered[1], int(numbered[2])) if numbered else UUID(text)

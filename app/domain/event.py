@@ -47,6 +47,22 @@ class EventType(StrEnum):
     APP_SERVER_FAILED = "app_server.failed"
     APP_SERVER_ERROR = "app_server.error"
     APP_SERVER_TERMINATED = "app_server.terminated"
+    #: It is in service: requests reach it.
+    APP_SERVER_ACTIVATED = "app_server.activated"
+    #: It is out of service; its process goes on running.
+    APP_SERVER_DEACTIVATED = "app_server.deactivated"
+    #: Its process is stopped and its files are removed.
+    APP_SERVER_CLEANED = "app_server.cleaned"
+    #: The job's end has made another job: its second attempt, or the activation.
+    JOB_FOLLOWED = "job.followed"
+    #: It failed, and no other attempt is made, though more than one may be wanted.
+    JOB_GIVEN_UP = "job.given_up"
+    #: A newer request is in service, so nothing was activated.
+    ACTIVATION_SKIPPED = "activation.skipped"
+    #: The router is configured as wanted, and that was read back.
+    ROUTE_APPLIED = "route.applied"
+    #: A look found the router otherwise than it was read back; the job repairs it.
+    ROUTE_DRIFTED = "route.drifted"
     #: The app server's hashed static files are in the store.
     ASSET_RELEASE_PUBLISHED = "asset_release.published"
     #: Nothing was published, or what was published does not answer as it should.
@@ -54,6 +70,8 @@ class EventType(StrEnum):
     #: Each of its files answered through HTTP with its bytes.
     ASSET_RELEASE_VERIFIED = "asset_release.verified"
     HOST_KEY_READ = "host.key_read"
+    #: A host of a pool takes no new app servers any more.
+    HOST_QUARANTINED = "host.quarantined"
     #: The host had seen a newer token than Postgres knew: the next attempt gets one above it.
     LOCK_TOKEN_RAISED = "lock.token_raised"  # noqa: S105 (no secret)
     #: Somebody took the job's lock away, and the job ends.

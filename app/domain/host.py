@@ -11,10 +11,20 @@ class HostStatus(StrEnum):
     CORDONED = "cordoned"
     #: It was taken out of service because it drifted or failed.
     QUARANTINED = "quarantined"
+    #: A provider is to make it; it has no address yet.
+    MAKING = "making"
+    #: Its machine was removed, or never made.
+    GONE = "gone"
 
+
+#: Of a provider's machine, and nobody can reach it: not yet, or no more.
+MADE = frozenset({HostStatus.MAKING, HostStatus.GONE})
 
 #: Hosts in these states take no new job.
-CLOSED = frozenset({HostStatus.CORDONED, HostStatus.QUARANTINED})
+CLOSED = MADE | {HostStatus.CORDONED, HostStatus.QUARANTINED}
+
+#: Only Liftlock finds a host to be so: nobody sets it.
+FOUND = MADE | {HostStatus.UNREACHABLE}
 
 
 class Supervisor(StrEnum):

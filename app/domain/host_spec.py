@@ -4,11 +4,11 @@ import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from app.domain.host import HostStatus, Supervisor
 from app.domain.host_key import HostKey
-from app.domain.naming import Address, Name
+from app.domain.naming import Address, Labels, Name, SiteAddress
+from app.domain.wrong_field import wrong_field
 
 #: What each supervisor can be told; see worker/steps.
 OPTIONS = {
@@ -46,7 +46,6 @@ def _one_line(text: str) -> str:
 
 
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
-Label = Annotated[str, Field(max_length=200)]
 Option = Annotated[str, AfterValidator(_one_line), Field(min_length=1, max_length=500)]
 
 
@@ -80,11 +79,14 @@ class HostSpec(BaseModel):
     jump_host: Name | None = None
     supervisor: Supervisor = Supervisor.NONE
     supervisor_options: dict[str, Option] = Field(default_factory=dict)
+    #: Where its sites listen, and where a router finds them.
+    site_address: SiteAddress = "127.0.0.1"
     pool: Name | None = None
-    labels: dict[Annotated[str, Field(min_length=1, max_length=63)], Label] = Field(
-        default_factory=dict, max_length=50
-    )
+    labels: Labels = Field(default_factory=dict)
+    #: Jobs side by side.
     capacity: Annotated[int, Field(strict=True, ge=1, le=1000)] = 2
+    #: App servers that a pool may put on it; null: as many as it has ports.
+    places: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     port_first: Port = 20000
     port_last: Port = 29999
     status: HostStatus = HostStatus.READY
@@ -93,20 +95,17 @@ class HostSpec(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.port_last < self.port_first:
-            raise _at("port_last", f"the range of ports ends before it begins ({self.port_first})")
+            raise wrong_field(
+                "port_last", f"the range of ports ends before it begins ({self.port_first})"
+            )
         unknown = self.supervisor_options.keys() - OPTIONS[self.supervisor]
         if unknown:
             known = ", ".join(sorted(OPTIONS[self.supervisor])) or "no options"
             name = min(unknown)
-            raise _at(
+            raise wrong_field(
                 "supervisor_options", f"`{name}` is none of {self.supervisor}'s: it takes {known}"
             )
         scope = self.supervisor_options.get("scope", _SCOPES[0])
         if scope not in _SCOPES:
-            raise _at("supervisor_options", f"`scope` is {' or '.join(_SCOPES)}")
+            raise wrong_field("supervisor_options", f"`scope` is {' or '.join(_SCOPES)}")
         return self
-
-
-def _at(field: str, message: str) -> PydanticCustomError:
-    """An error about the whole that belongs to one field; the API's pointer names the field."""
-    return PydanticCustomError("field", "{message}", {"message": message, "field": field})

@@ -1,5 +1,6 @@
 """Jobs: their kinds, their states and what a finished one says about the site."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -8,6 +9,14 @@ from enum import StrEnum
 class JobKind(StrEnum):
     PROVISION = "provision"
     ENROLL = "enroll"
+    #: Put a set of app servers into service, and the set before it out of service.
+    ACTIVATE = "activate"
+    #: Take an app server out of service; it goes on running.
+    DEACTIVATE = "deactivate"
+    #: Stop an app server and remove its files.
+    TERMINATE = "terminate"
+    #: Bring an instance's router to what is wanted of it; nothing else changes.
+    ROUTE = "route"
 
 
 class JobStatus(StrEnum):
@@ -138,10 +147,29 @@ def lock_names(kind: JobKind, *, instance_id: object, host_id: object) -> tuple[
     return (f"instance:{instance_id}",)
 
 
-def purpose(kind: JobKind, *, instance: str | None, host: str | None, revision: str | None) -> str:
-    """What a job is for, in words: "provision of shop to v2"."""
+#: What people call it, where that is not the kind itself.
+_NOUNS = {
+    JobKind.ACTIVATE: "activation",
+    JobKind.DEACTIVATE: "deactivation",
+    JobKind.TERMINATE: "termination",
+}
+
+
+def purpose(
+    kind: JobKind,
+    *,
+    instance: str | None,
+    host: str | None,
+    revision: str | None,
+    names: Sequence[str] = (),
+) -> str:
+    """What a job is for, in words: "provision of shop to v2", "activation of shop: AppServer 2".
+
+    `names` are those of the app servers that it is about, as its params have them.
+    """
     to = f" to {revision}" if revision else ""
-    return f"{kind} of {instance or host or 'something that is gone'}{to}"
+    which = f": {', '.join(names)}" if names else ""
+    return f"{_NOUNS.get(kind, kind)} of {instance or host or 'something that is gone'}{to}{which}"
 
 
 def takes_capacity(kind: JobKind) -> bool:

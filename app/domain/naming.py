@@ -12,6 +12,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 #: What git allows in no name of a branch or tag; no version of a package has it either.
 _NO_REVISION = re.compile(r"\.\.|@\{|[\^~:?*\[\\]|//|(^|/)\.|^/|/$|\.$|\.lock(/|$)|^@$")
 _LONGEST_HOSTNAME = 253
+_FILE = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
 
 
 def _name(text: str) -> str:
@@ -29,6 +30,22 @@ def _name(text: str) -> str:
 def _address(text: str) -> str:
     if not is_address(text):
         raise ValueError("give a host name such as web-1.example.org, or an IP address")
+    return text
+
+
+def _site_address(text: str) -> str:
+    try:
+        found = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError("give an IPv4 address of the host, such as 10.0.0.11") from None
+    if found.is_unspecified or found.is_multicast:
+        raise ValueError("give the one address at which a router finds the sites of the host")
+    return text
+
+
+def _file(text: str) -> str:
+    if not _FILE.fullmatch(text) or ".." in text.split("/"):
+        raise ValueError("give an absolute path: letters, digits and . _ @ + - /, no `..`")
     return text
 
 
@@ -54,10 +71,21 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
-#: Names of hosts and instances.
+#: Names of hosts, instances, routers and pools.
 Name = Annotated[
     str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})
 ]
 Address = Annotated[str, AfterValidator(_address), Field(min_length=1, max_length=253)]
+#: Where sites listen: no name, as a router must find them without asking anybody.
+SiteAddress = Annotated[str, AfterValidator(_site_address), Field(min_length=7, max_length=15)]
+#: A file on a host, whose path goes into a configuration as it is.
+HostFile = Annotated[str, AfterValidator(_file), Field(min_length=2, max_length=500)]
+Labels = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=63)],
+        Annotated[str, Field(max_length=200)],
+    ],
+    Field(max_length=50),
+]
 #: What to deploy: a branch, a tag, a commit, or the version of a package.
 Revision = Annotated[str, AfterValidator(_revision), Field(min_length=1, max_length=200)]

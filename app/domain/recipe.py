@@ -13,10 +13,13 @@ from pydantic import Field, ValidationError
 
 from app.domain import recipe_rules, recipe_source, recipe_static, recipe_wording
 from app.domain.recipe_parts import (
+    MOST_PAGES,
     MOST_STEPS,
     URL_PATH,
     Action,
+    Background,
     Check,
+    DataPlace,
     Diagnosis,
     Part,
     Participant,
@@ -28,6 +31,7 @@ from app.domain.recipe_parts import (
     Start,
     Stop,
     Text,
+    UrlPath,
     Via,
 )
 from app.domain.recipe_rules import DEPLOY_KEY, name_problem
@@ -88,6 +92,10 @@ class Recipe(Part):
     start: Start
     stop: Stop = Stop()
     check: Check
+    #: Asked besides `check` while the site is watched after a switch.
+    smoke: Annotated[tuple[UrlPath, ...], Field(max_length=MOST_PAGES)] = ()
+    background: Background | None = None
+    data: DataPlace = DataPlace.HOST
     diagnose: tuple[Diagnosis, ...] = ()
 
     @staticmethod
@@ -232,6 +240,10 @@ def _of_names(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     for number, participant in enumerate(recipe.participants):
         steps = [item.name for item in participant.created]
         lists.append((("participants", number, "created"), steps))
+    if recipe.background:
+        for key in ("start", "stop"):
+            steps = [item.name for item in getattr(recipe.background, key)]
+            lists.append((("background", key), steps))
     for path, names in lists:
         seen: Counter[str] = Counter()
         for number, name in enumerate(names):

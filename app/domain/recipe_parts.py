@@ -19,6 +19,8 @@ _BOOLEANS = {"1": "1", "true": "1", "yes": "1", "0": "0", "false": "0", "no": "0
 
 #: Entries of one list of steps: each entry is at least one step of a plan.
 MOST_STEPS = 100
+#: Pages that are asked for again and again while a site is watched.
+MOST_PAGES = 20
 
 _LONGEST_SCRIPT = 32_768
 Script = Annotated[str, Field(min_length=1, max_length=_LONGEST_SCRIPT)]
@@ -52,6 +54,15 @@ class Via(StrEnum):
     COMMAND = "command"
     SUPERVISORD = "supervisord"
     SYSTEMD = "systemd"
+
+
+class DataPlace(StrEnum):
+    """Where the data of an instance lies, and so where its app servers may be."""
+
+    #: In files of one host: the others never see it.
+    HOST = "host"
+    #: On servers that every host reaches.
+    NETWORK = "network"
 
 
 class Setting(Part):
@@ -176,6 +187,15 @@ class Check(Part):
     def path_for(self, environment: Mapping[str, str]) -> str:
         """The path to ask for, given the resolved settings."""
         return environment.get(self.path_setting or "") or self.path
+
+
+class Background(Part):
+    """Workers, cron, mail: what runs only for the app servers in service. Both may be repeated."""
+
+    start: Annotated[tuple[Action, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    stop: Annotated[tuple[Action, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    #: Whether those of two revisions may run at the same time.
+    overlap: bool = False
 
 
 class Diagnosis(Part):

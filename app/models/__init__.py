@@ -9,7 +9,9 @@ from app.models.identity import Identity
 from app.models.instance import Instance, Secret
 from app.models.job import Job, JobStep
 from app.models.lock import Lock
+from app.models.machine import Machine
 from app.models.recipe import Recipe
+from app.models.router import LeftRoute, Router
 from app.models.token import Token
 
 __all__ = [
@@ -22,8 +24,11 @@ __all__ = [
     "Instance",
     "Job",
     "JobStep",
+    "LeftRoute",
     "Lock",
+    "Machine",
     "Recipe",
+    "Router",
     "Secret",
     "Token",
 ]

@@ -1,5 +1,6 @@
 """The `app_servers` table: one immutable deployment each."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from app.domain.app_server import HOLDS_PORT, AppServerStatus
-from app.models.base import MutableRow, Word
+from app.models.base import Instant, MutableRow, Word, given
 
 _HOLDS_PORT = ", ".join(f"'{status}'" for status in sorted(HOLDS_PORT))
 
@@ -39,6 +40,16 @@ class AppServer(MutableRow, table=True):
     release: str
     status: AppServerStatus = Field(default=AppServerStatus.NEW, sa_type=Word(AppServerStatus))
     is_active: bool = False
+    #: When it was last put into service; it stays when it is taken out.
+    activated_at: datetime | None = Field(default=None, sa_type=Instant)
+    deactivated_at: datetime | None = Field(default=None, sa_type=Instant)
+    #: When its process was stopped and its files were removed, whatever its state says.
+    cleaned_at: datetime | None = Field(default=None, sa_type=Instant)
+    #: The first job of the request that wanted it: those of one request go into service together.
+    #: None: it stands for itself.
+    deployment_id: UUID | None = Field(default=None, index=True)
+    #: Where it listens, and where a router finds it.
+    address: str = Field(default="127.0.0.1", sa_column_kwargs=given("127.0.0.1"))
     port: int
     #: The environment it was made with (settings resolved; no secret), never changed.
     settings: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)

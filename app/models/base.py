@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator
+from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator, text
 from sqlmodel import Field, SQLModel
 
 #: Constraint names are fixed by rule, so that a migration can name what it drops.
@@ -51,6 +51,11 @@ class Word(TypeDecorator[StrEnum]):
 
 #: Timestamps are always with a zone.
 Instant = DateTime(timezone=True)
+
+
+def given(value: str) -> dict[str, Any]:
+    """For a column younger than its table: what the inserts of an older release leave to it."""
+    return {"server_default": text(f"'{value}'")}
 
 
 class Row(SQLModel):

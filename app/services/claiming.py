@@ -14,22 +14,19 @@ from app.domain.event import EventType
 from app.domain.job import (
     STEP_DONE,
     Ending,
-    JobStatus,
     LeasePolicy,
     WaitPolicy,
     takes_capacity,
 )
 from app.domain.lock import manual_locks
-from app.domain.problem import error_of
 from app.errors import LostOwnership
 from app.gateways.vault import Vault
 from app.models import Job, JobStep
-from app.services import secrets, unlockable
+from app.services import beginning, secrets, unlockable
+from app.services.beginning import Refusal
 from app.services.ending import end_waiting
-from app.services.manual import words_of
 from app.services.work import Work, work_of
 from app.store.database import Database
-from app.store.locks import Manual
 from app.store.turns import Turn
 
 #: Of a job that waits for other jobs.
@@ -37,10 +34,10 @@ _REASONS = frozenset({"lock", "order", "capacity", "limit"})
 
 
 class Ended(LostOwnership):
-    """The job met a lock that somebody placed by hand, and has ended; `rivals` may run now."""
+    """The job may not begin any more, and has ended; `rivals` may run now."""
 
     def __init__(self, rivals: Sequence[tuple[UUID, int]]) -> None:
-        super().__init__("The job met a manual lock and has ended.")
+        super().__init__("The job may not begin any more, and has ended.")
         #: Waiting jobs with their next attempt.
         self.rivals = rivals
 
@@ -133,14 +130,17 @@ async def claim(
     `most_running` bounds the jobs that run at a time, everywhere together; 0 is no bound.
     Raises LostOwnership when it is not to be had, Blocked when the order of requests or a
     capacity stands in the way; nothing is written then. Raises Ended for a job that had not
-    begun and met a manual lock.
+    begun, and met a manual lock or a world that is not as it was when the job was asked for.
     """
     job = work.job
     async with db.transaction() as session:
         await store.turns.lock(session, job, lock_names=lock_names)
-        turn = await _look(session, job, lock_names)
-        if turn.manual is None:
+        turn = await _look(session, work, lock_names)
+        refusal = beginning.refuse_by_hand(work, turn.manual) if turn.manual else None
+        if refusal is None:
             await _check_turn(session, work, turn, most_running)
+            refusal = await beginning.check(session, job, turn)
+        if refusal is None:
             claimed = await store.attempts.claim(
                 session,
                 job.id,
@@ -148,15 +148,15 @@ async def claim(
                 worker=worker,
                 lease=LeasePolicy().lease,
                 lock_names=lock_names,
-                facts=turn.facts,
+                facts=await beginning.freeze(session, job, turn),
                 event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
                 plan=plan,
             )
             # The first attempt has nothing behind it.
             steps = await store.steps.list_of_job(session, job.id) if attempt > 1 else []
-            work = work_of(work, claimed.job)
+            work = await work_of(session, work, claimed.job)
             return Claim(claimed.job, work, claimed.tokens, steps, turn.ending, turn.suspended)
-        rivals = await _end_unbegun(session, work, turn.manual)
+        rivals = await _end_unbegun(session, job, refusal)
     raise Ended(rivals)
 
 
@@ -217,13 +217,19 @@ async def _is_reason(session: AsyncSession, job: Job, who: Sequence[Mapping[str,
     return await store.jobs.has_begun(session, UUID(in_the_way))
 
 
-async def _look(session: AsyncSession, job: Job, lock_names: Sequence[str]) -> Turn:
+async def _look(session: AsyncSession, work: Work, lock_names: Sequence[str]) -> Turn:
     """What stands in the job's way; raises LostOwnership when there is no such job."""
+    job = work.job
+    manual = {
+        name
+        for host in beginning.hosts_of(work)
+        for name in manual_locks(job.kind, instance_id=job.instance_id, host_id=host.id)
+    }
     turn = await store.turns.look(
         session,
         job,
         lock_names=lock_names,
-        manual_locks=manual_locks(job.kind, instance_id=job.instance_id, host_id=job.host_id),
+        manual_locks=sorted(manual),
         counted=_is_counted(job),
     )
     if turn is None:
@@ -253,11 +259,7 @@ def _is_counted(job: Job) -> bool:
     return takes_capacity(job.kind) and not job.dry_run
 
 
-async def _end_unbegun(session: AsyncSession, work: Work, manual: Manual) -> list[tuple[UUID, int]]:
-    """Nobody waits for a manual lock: the job ends, and those behind it are told."""
-    job = work.job
-    names = {"host": work.host.name} | ({"instance": work.instance.name} if work.instance else {})
-    hint = f"Ask {manual.actor}; once it is lifted: liftlock jobs retry {job.id}"
-    error = error_of("manual-lock", words_of(manual, names), hint=hint)
-    await end_waiting(session, job, JobStatus.FAILED, error=error)
+async def _end_unbegun(session: AsyncSession, job: Job, refusal: Refusal) -> list[tuple[UUID, int]]:
+    """The job ends, and those behind it are told."""
+    await end_waiting(session, job, refusal.status, error=refusal.error, first=refusal.told)
     return await store.outbox.list_rivals(session, job)

@@ -1,6 +1,6 @@
 """What callers tell jobs that exist: stop, do it again, this is what became of the step.
 
-Only the job's own row is locked: workers lock it before the rows of its host and instance.
+Only the job's own row is locked; a repeated one is a new request.
 """
 
 import math
@@ -71,17 +71,11 @@ async def retry(
     job = view.job
     if job.status not in _REPEATABLE:
         raise _not_repeatable(job)
-    if view.host_name is None or (job.kind is JobKind.PROVISION and view.instance_name is None):
+    if (view.host_name is None and not _may_move(job)) or (
+        job.kind is not JobKind.ENROLL and view.instance_name is None
+    ):
         raise Conflict(f"What job {job.id} was about is gone.", hint="liftlock instances list")
-    request = JobRequest(
-        kind=job.kind,
-        instance=view.instance_name,
-        host=view.host_name,
-        revision=job.params.get("revision"),
-        dry_run=job.dry_run,
-        priority=job.priority,
-        retry_of=job.id,
-    )
+    request = _same(view)
     made, _ = await requests.request(
         db, queue, vault, request=request, actor=actor, request_id=request_id
     )
@@ -109,6 +103,36 @@ async def answer(
             await store.events.append(session, job.id, (EventType.JOB_ANSWERED, data))
             await waking.wake(session, queue, job)
         return await _seen(session, job)
+
+
+def _same(view: JobView) -> JobRequest:
+    """What the job was asked for, as a new request."""
+    job, params = view.job, view.job.params
+    has_host = job.kind in {JobKind.PROVISION, JobKind.ENROLL} and not _may_move(job)
+    has_instance = job.kind in {JobKind.PROVISION, JobKind.ROUTE}
+    return JobRequest(
+        kind=job.kind,
+        instance=view.instance_name if has_instance else None,
+        host=view.host_name if has_host else None,
+        revision=params.get("revision"),
+        activate=params.get("activate", False),
+        attempts=params.get("tries"),
+        app_servers=tuple(params.get("app_servers", ())),
+        partial=params.get("partial", False),
+        drain=params.get("drain"),
+        watch=params.get("watch"),
+        app_server=params.get("app_server"),
+        gone=params.get("gone", False),
+        reason=params.get("reason"),
+        dry_run=job.dry_run,
+        priority=job.priority,
+        retry_of=job.id,
+    )
+
+
+def _may_move(job: Job) -> bool:
+    """A pool chooses again, and a provider makes another machine."""
+    return not {"pool", "provider"}.isdisjoint(job.params)
 
 
 async def _order(

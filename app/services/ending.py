@@ -1,6 +1,6 @@
 """How a job ends: its last state, its app server, its last event, in one commit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +9,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import store
 from app.domain.app_server import AppServerStatus, failure_of
 from app.domain.event import EventType
-from app.domain.host import HostStatus
-from app.domain.job import JobStatus, Outcome, ServiceState
+from app.domain.job import Ending, JobStatus, Outcome, ServiceState
 from app.errors import Unavailable
 from app.models import AppServer, Job
+from app.services import following, judging_hosts
+from app.services.following import Ground
 from app.store.database import Database
 
 _APP_SERVER_EVENTS = {
@@ -42,16 +43,19 @@ async def settle(
     service_state: ServiceState | None = None,
     told: Mapping[str, Any] | None = None,
 ) -> list[tuple[UUID, int]]:
-    """Write the end: final state, app server, last event, in one commit.
+    """Write the end: final state, app server, last event, and the job that follows, in one commit.
 
-    What it found out about the host is noted after that. Returns the waiting jobs that may run
-    now. Raises LostOwnership.
+    What it found out about the host is noted after that. Returns, with their next attempts, the
+    job that follows and the waiting jobs that may run now. Raises LostOwnership.
     """
+    grows = following.may_change_more(job, status, error)
     # A success has nothing to tell but its last event: one statement says it all.
-    at_once = status is JobStatus.SUCCEEDED
+    at_once = status is JobStatus.SUCCEEDED and not grows
+    next_job = None
     async with db.statement() if at_once else db.transaction() as session:
+        ground = await following.lock(session, job, status) if grows else None
         # The fence first: it locks the row, and what follows stands or falls with it.
-        await store.attempts.settle(
+        ordered = await store.attempts.settle(
             session,
             job.id,
             attempt=job.attempt,
@@ -62,14 +66,18 @@ async def settle(
             event=(_LAST_EVENTS[status], dict(told or {})) if at_once else None,
         )
         if not at_once:
-            await _follow_up(session, job, status, error, told or {})
+            next_job = await _follow_up(
+                session, job, status, error, told=told, ground=ground, ordered=ordered
+            )
+    pushed = [(next_job.id, next_job.attempt + 1)] if next_job else []
     try:
         async with db.statement() as session:
             # Not with the end of the job: a claim locks the host first and the job after it.
-            await _note_reachability(session, job, error)
-            return await store.outbox.list_rivals(session, job)
+            await judging_hosts.note(session, job, error)
+            rivals = await store.outbox.list_rivals(session, job)
     except Unavailable:
-        return []  # the job has ended all the same, and the dispatcher finds its rivals
+        rivals = []  # the job has ended all the same, and the dispatcher finds its rivals
+    return pushed + [one for one in rivals if one not in pushed]
 
 
 async def end_waiting(
@@ -81,8 +89,12 @@ async def end_waiting(
     outcome: Outcome = Outcome.UNCHANGED,
     service_state: ServiceState | None = None,
     told: Mapping[str, Any] | None = None,
+    first: Sequence[store.events.NewEvent] = (),
 ) -> None:
-    """End a job that no worker has. Call with its row locked; `told` goes into the last event."""
+    """End a job that no worker has; nothing follows it. Call with its row locked.
+
+    `told` goes into the last event, `first` is told before everything else.
+    """
     await store.attempts.settle(
         session,
         job.id,
@@ -93,7 +105,9 @@ async def end_waiting(
         outcome=outcome,
         service_state=service_state,
     )
-    await _follow_up(session, job, status, error, told or {})
+    if first:
+        await store.events.append(session, job.id, *first)
+    await _follow_up(session, job, status, error, told=told)
 
 
 async def end_abandoned(
@@ -102,13 +116,14 @@ async def end_abandoned(
     *,
     error: Mapping[str, Any],
     first: store.events.NewEvent | None = None,
+    ground: Ground | None = None,
 ) -> None:
     """End a job as failed that nobody will undo, also under the hands of its worker.
 
     The worker is refused from now on. Call with the job's row locked and freshly read; `first` is
-    told before everything else.
+    told before everything else. With `ground`, locked before the job, another attempt may follow.
     """
-    await store.attempts.settle(
+    ordered = await store.attempts.settle(
         session,
         job.id,
         attempt=job.attempt,
@@ -120,7 +135,7 @@ async def end_abandoned(
     )
     if first is not None:
         await store.events.append(session, job.id, first)
-    await _follow_up(session, job, JobStatus.FAILED, error, {})
+    await _follow_up(session, job, JobStatus.FAILED, error, ground=ground, ordered=ordered)
 
 
 async def _follow_up(
@@ -128,16 +143,28 @@ async def _follow_up(
     job: Job,
     status: JobStatus,
     error: Mapping[str, Any] | None,
-    told: Mapping[str, Any],
-) -> None:
-    """The consequences every end has: no app server stays unsteady, and the last event."""
+    *,
+    told: Mapping[str, Any] | None = None,
+    ground: Ground | None = None,
+    ordered: Ending | None = None,
+) -> Job | None:
+    """The consequences every end has: no app server stays unsteady, and the last event.
+
+    Returns the job that follows, if one does.
+    """
     app_server = await store.app_servers.find_of_job(session, job.id)
     if app_server is not None and status is not JobStatus.SUCCEEDED:
         final = failure_of(app_server.status)
         if final is not None:
             await move(session, job, app_server, final, error=error)
-    data = {**told, "error": error} if error is not None else dict(told)
+    if error is not None and error.get("code") == "unconfirmed-gone":
+        await store.standing.keep_unconfirmed(session, UUID(job.params["app_server"]), error)
+    if error is not None and ground is not None and judging_hosts.may_close(job, status, error):
+        await judging_hosts.close(session, job, error, ground.host)
+    next_job = await following.follow(session, job, status, error, ground=ground, ordered=ordered)
+    data = dict(told or {}) | ({"error": error} if error is not None else {})
     await store.events.append(session, job.id, (_LAST_EVENTS[status], data))
+    return next_job
 
 
 async def move(
@@ -148,20 +175,10 @@ async def move(
     *,
     attempt: int | None = None,
     error: Mapping[str, Any] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> None:
-    """Change the state of the job's app server, with its event."""
+    """Change the state of the job's app server, with its event, which says `told` as well."""
     await store.app_servers.move(session, app_server, wanted, error=dict(error) if error else None)
-    data = {"id": str(app_server.id), "name": app_server.name}
+    data = {"id": str(app_server.id), "name": app_server.name, **(told or {})}
     event = (_APP_SERVER_EVENTS[wanted], data)
     await store.events.append(session, job.id, event, attempt=attempt)
-
-
-async def _note_reachability(
-    session: AsyncSession, job: Job, error: Mapping[str, Any] | None
-) -> None:
-    """The host's state as the job found it: unreachable, or ready again."""
-    unreachable = error is not None and error.get("code") == "host-unreachable"
-    if job.host_id is None or job.dry_run or (error is not None and not unreachable):
-        return
-    found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
-    await store.hosts.note_status(session, job.id, attempt=job.attempt, found=found)

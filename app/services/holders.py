@@ -113,6 +113,7 @@ def holder_of(row: Mapping[str, Any]) -> Holder:
             instance=row["instance"],
             host=row["host"],
             revision=row["revision"],
+            names=row["names"] or (),
         ),
         status=JobStatus(row["status"]),
         attempt=row["attempt"],

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain import host_key
-from app.domain.host import HostStatus
+from app.domain.host import FOUND, HostStatus
 from app.domain.host_spec import HostSpec
 from app.domain.job import JobKind
 from app.errors import Conflict, FieldError, InUse, Invalid, NotFound
@@ -50,9 +50,12 @@ async def get(db: Database, ref: str) -> HostView:
         return (await _views(session, [await store.hosts.get(session, ref)]))[0]
 
 
-async def list_page(db: Database, *, after: UUID | None, limit: int) -> list[HostView]:
+async def list_page(
+    db: Database, *, after: UUID | None, limit: int, pool: str | None = None
+) -> list[HostView]:
     async with db.transaction() as session:
-        return await _views(session, await store.hosts.list_page(session, after=after, limit=limit))
+        found = await store.hosts.list_page(session, after=after, limit=limit, pool=pool)
+        return await _views(session, found)
 
 
 async def change(
@@ -66,6 +69,9 @@ async def change(
         spec = specs.patched(_spec(view), patch)
         _check_status(spec, host)
         await _apply(session, host, spec)
+        if "status" in patch:
+            host.status_reason = None
+            await store.hosts.forget_ends(session, host)
         await store.hosts.touch(session, host)
         return HostView(host, spec.jump_host)
 
@@ -146,8 +152,12 @@ def _nothing_pending(host: Host, pinned: str | None) -> Conflict:
 
 
 def _check_status(spec: HostSpec, host: Host) -> None:
-    if spec.status is not host.status and spec.status is HostStatus.UNREACHABLE:
-        raise _invalid("status", "only a job finds out that a host is unreachable")
+    if spec.status is host.status:
+        return
+    if spec.status in FOUND:
+        raise _invalid("status", f"only a job finds out that a host is {spec.status}")
+    if host.status in {HostStatus.MAKING, HostStatus.GONE}:
+        raise _invalid("status", f"the host is {host.status}: it has no machine to work on")
 
 
 async def _apply(session: AsyncSession, host: Host, spec: HostSpec) -> None:

@@ -22,11 +22,20 @@ class JobView:
     job: Job
     instance_name: str | None
     host_name: str | None
-    app_server: AppServer | None
+    #: The one that it makes.
+    app_server: AppServer | None = None
     #: Number, title and status of the last step that was begun.
-    step: tuple[int, str, StepStatus] | None
+    step: tuple[int, str, StepStatus] | None = None
     #: Its place, from 1, among those that wait for the same instance, or to enroll the same host.
     position: int | None = None
+    #: Id and name of each app server that it puts into service, takes out or terminates.
+    app_servers: tuple[tuple[UUID, str], ...] = ()
+
+
+def targets(job: Job) -> list[UUID]:
+    """Ids of those app servers, in their order."""
+    found = job.params.get("app_servers") or [job.params.get("app_server")]
+    return [UUID(one) for one in found if one]
 
 
 async def get(db: Database, job_id: UUID) -> JobView:
@@ -98,7 +107,7 @@ async def view(session: AsyncSession, job: Job) -> JobView:
 
 
 async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
-    """Beside each job its names, app server, progress and place: five statements for the page."""
+    """Beside each job its names, app server, progress and place: a few statements for the page."""
     ids = {job.id for job in jobs}
     instances = await store.instances.names(
         session, {job.instance_id for job in jobs if job.instance_id}
@@ -106,6 +115,7 @@ async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
     hosts = await store.hosts.names(session, {job.host_id for job in jobs if job.host_id})
     app_servers = await store.app_servers.of_jobs(session, ids)
     progress = await store.steps.progress_of(session, ids)
+    names = await store.app_servers.names(session, {one for job in jobs for one in targets(job)})
     places = await _places(session, jobs)
     return [
         JobView(
@@ -115,6 +125,7 @@ async def views(session: AsyncSession, jobs: list[Job]) -> list[JobView]:
             app_server=app_servers.get(job.id),
             step=progress.get(job.id),
             position=places.get(job.id),
+            app_servers=tuple((one, names[one]) for one in targets(job) if one in names),
         )
         for job in jobs
     ]

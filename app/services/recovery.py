@@ -13,6 +13,7 @@ from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, WaitPolicy
 from app.domain.problem import error_of
 from app.gateways.queue import JobQueue
 from app.models import Job
+from app.services import following
 from app.services.ending import end_abandoned, end_waiting
 from app.store.database import Database, announce
 
@@ -39,40 +40,57 @@ async def recover(db: Database, *, policy: WaitPolicy) -> list[UUID]:
 
     Returns the jobs it touched.
     """
+    lost = []
     async with db.transaction() as session:
         orphans = await store.outbox.lock_orphans(session, limit=_BATCH)
         for job in orphans:
-            await _take_back(session, job, policy)
+            if job.lost_workers + 1 >= 2 * policy.most_lost_workers:
+                lost.append(job)
+            else:
+                await _take_back(session, job, policy)
         overdue = await store.outbox.lock_overdue(session, limit=_BATCH)
         for job in overdue:
             await _give_up_waiting(session, job)
         late = await store.outbox.lock_late(session, limit=_BATCH)
         for job in late:
             await _stop_late(session, job)
-        return [job.id for job in (*orphans, *overdue, *late)]
+    for job in lost:
+        await _give_up(db, job)
+    return [job.id for job in (*orphans, *overdue, *late)]
 
 
 async def _take_back(session: AsyncSession, job: Job, policy: WaitPolicy) -> None:
     """Back to the queue. One that loses its workers is only undone; and if that loses them too,
     it is given up.
     """
+    lost = await _requeue(session, job)
+    if job.lost_workers >= policy.most_lost_workers and job.ending is None:
+        await store.jobs.order_end(session, job, _order(EndingWhy.WORKER_LOST, reason=lost))
+
+
+async def _requeue(session: AsyncSession, job: Job) -> str:
+    """Nobody has it now; what happened, in words."""
     job.lost_workers += 1
     data = {"worker": job.worker, "attempt": job.attempt}
     await store.events.append(session, job.id, (EventType.JOB_RECOVERED, data))
     lost = f"Worker {job.worker} went silent; {job.lost_workers} attempts ended that way."
     await store.attempts.requeue(session, job)
-    if job.lost_workers >= 2 * policy.most_lost_workers:
-        await _give_up(session, job, lost)
-    elif job.lost_workers >= policy.most_lost_workers and job.ending is None:
-        await store.jobs.order_end(session, job, _order(EndingWhy.WORKER_LOST, reason=lost))
+    return lost
 
 
-async def _give_up(session: AsyncSession, job: Job, lost: str) -> None:
-    detail = (
-        f"{lost} Look at the workers' log and their memory. It could not be undone either: what"
-        " the job started may still run on its host."
-    )
-    await end_abandoned(session, job, error=_error(job, "worker-lost", detail))
+async def _give_up(db: Database, seen: Job) -> None:
+    """In a transaction of its own: another attempt may follow, for which more is locked first."""
+    async with db.transaction() as session:
+        grows = following.may_change_more(seen, JobStatus.FAILED)
+        ground = await following.lock(session, seen, JobStatus.FAILED) if grows else None
+        # None, when somebody else has taken it up meanwhile.
+        for job in await store.outbox.lock_orphans(session, limit=1, job_id=seen.id):
+            detail = (
+                f"{await _requeue(session, job)} Look at the workers' log and their memory. It"
+                " could not be undone either: what the job started may still run on its host."
+            )
+            error = _error(job, "worker-lost", detail)
+            await end_abandoned(session, job, error=error, ground=ground)
 
 
 async def _give_up_waiting(session: AsyncSession, job: Job) -> None:

@@ -5,16 +5,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
-from app import store
-from app.domain.job import FINAL
-from app.domain.recipe import Recipe
-from app.domain.release import release_dir
-from app.errors import LostOwnership, NotFound
-from app.models import AppServer, Host, Instance, Job
-from app.store.database import Database
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-#: Hosts on the way to a host; more is a loop.
-_MOST_JUMPS = 4
+from app import store
+from app.domain.deployment import ROUTING
+from app.domain.job import FINAL, JobKind
+from app.domain.recipe import Recipe
+from app.errors import LostOwnership, NotFound
+from app.models import AppServer, Host, Instance, Job, Machine, Router
+from app.services import facts
+from app.services.facts import Facts, RouteFacts
+from app.services.making import new_app_server
+from app.store.database import Database
+from app.store.works import Found
 
 
 class Over(LostOwnership):
@@ -26,13 +29,24 @@ class Over(LostOwnership):
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a provision found before it began; frozen by the first attempt."""
+class Standing:
+    """An app server that was built, and where it stands."""
 
-    prepared: bool
-    participants_created: tuple[str, ...]
-    #: The instance has another app server that runs, so its data is in use.
-    others_running: bool
+    app_server: AppServer
+    host: Host
+    #: The hosts to jump through, nearest to the worker last.
+    jumps: tuple[Host, ...]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Routed:
+    """The router that passes requests on, and where it runs."""
+
+    router: Router
+    host: Host
+    #: The hosts to jump through, nearest to the worker last.
+    jumps: tuple[Host, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,14 @@ class Work:
     secret_names: tuple[str, ...] = ()
     #: The newest app server that ran before this job; what the site serves is asked there.
     older: AppServer | None = None
+    #: The app servers that the job is about, by number.
+    targets: tuple[Standing, ...] = ()
+    #: Those that were in service before the job, by number; for a provision: that are now.
+    before: tuple[Standing, ...] = ()
+    #: None for an instance without a router.
+    routed: Routed | None = None
+    #: That the job's host is, or is to become; None for a host that somebody registered.
+    machine: Machine | None = None
 
 
 async def look(db: Database, job_id: UUID) -> Work:
@@ -58,31 +80,97 @@ async def look(db: Database, job_id: UUID) -> Work:
         found = await store.works.find(session, job_id)
     if found is None:
         raise NotFound(f"There is no job {job_id}.")
-    job, host = found.job, found.host
-    if job.status in FINAL:
-        raise Over(job)
+    if found.job.status in FINAL:
+        raise Over(found.job)
+    work = _alone(found)
+    if not _needs_more(work, found):
+        return work
+    async with db.transaction() as session:
+        return await _with_surroundings(session, work, found)
+
+
+async def work_of(session: AsyncSession, work: Work, job: Job) -> Work:
+    """The work of the job as it was claimed, with the facts that are frozen now.
+
+    Call in the transaction that claimed it: what it tells a router is read anew, under its locks.
+    """
+    if job.kind not in ROUTING:
+        return replace(work, job=job, facts=facts.frozen(job))
+    found = await store.works.find(session, job.id)
+    if found is None:
+        raise LostOwnership
+    return await _with_surroundings(session, _alone(found), found)
+
+
+def _alone(found: Found) -> Work:
+    """What one statement tells."""
+    job, host, instance = found.job, found.host, found.instance
     if host is None:
         raise LostOwnership
-    jumps = await _jumps(db, host) if host.jump_host_id is not None else ()
-    if found.instance is None or found.recipe is None:
-        return Work(job, host, jumps)
-    recipe = recipe_of(found.recipe)
+    if instance is None or found.recipe is None:
+        return Work(job, host, (), instance, machine=found.machine)
+    recipe, app_server = recipe_of(found.recipe), found.app_server
+    if app_server is None and job.kind is JobKind.PROVISION:
+        app_server = _preview(job, instance, host, recipe)
     return Work(
         job=job,
         host=host,
-        jumps=jumps,
-        instance=found.instance,
+        jumps=(),
+        instance=instance,
         recipe=recipe,
-        app_server=found.app_server or _preview(job, found.instance, host, recipe),
-        facts=_frozen(job) or _facts(found.instance, others_running=found.older is not None),
+        app_server=app_server,
+        facts=_facts(found, instance),
         secret_names=found.secret_names,
         older=found.older,
+        machine=found.machine,
     )
 
 
-def work_of(work: Work, job: Job) -> Work:
-    """The work of the job as it was claimed, with the facts that are frozen now."""
-    return replace(work, job=job, facts=_frozen(job))
+def _needs_more(work: Work, found: Found) -> bool:
+    kind = work.job.kind
+    return (
+        work.host.jump_host_id is not None
+        or kind not in {JobKind.PROVISION, JobKind.ENROLL}
+        or (kind is JobKind.PROVISION and bool(found.active))
+    )
+
+
+async def _with_surroundings(session: AsyncSession, work: Work, found: Found) -> Work:
+    """With the app servers and the router around the job, and the ways to their hosts."""
+    named, before = _named(work.job), found.active
+    if isinstance(work.facts, RouteFacts):
+        before = work.facts.before
+    rows = await store.works.list_standing(session, {*named, *before})
+    routed = await _find_routed(session, work)
+    hosts = [work.host, *(row.host for row in rows), *([routed[1]] if routed else [])]
+    jumping = {host.id for host in hosts if host.jump_host_id is not None}
+    ways = await store.works.ways(session, jumping) if jumping else {}
+    standing = {
+        row.app_server.id: Standing(
+            row.app_server, row.host, ways.get(row.host.id, ()), recipe_of(row.recipe)
+        )
+        for row in rows
+    }
+    return replace(
+        work,
+        jumps=ways.get(work.host.id, ()),
+        targets=tuple(one for key, one in standing.items() if key in named),
+        before=tuple(one for key, one in standing.items() if key in before),
+        routed=Routed(*routed, ways.get(routed[1].id, ())) if routed else None,
+    )
+
+
+async def _find_routed(session: AsyncSession, work: Work) -> tuple[Router, Host] | None:
+    """The instance's router; for a job that makes one forget the instance, that one."""
+    told = work.job.params.get("router")
+    router_id = UUID(told) if told else work.instance and work.instance.router_id
+    return await store.works.find_routed(session, router_id) if router_id else None
+
+
+def _named(job: Job) -> frozenset[UUID]:
+    """The app servers that its request names."""
+    one, several = job.params.get("app_server"), job.params.get("app_servers", ())
+    return frozenset(UUID(ref) for ref in (*several, *([one] if one else [])))
 
 
 @lru_cache(maxsize=64)
@@ -91,56 +179,16 @@ def recipe_of(document: str) -> Recipe:
     return Recipe.from_document(json.loads(document))
 
 
-def _frozen(job: Job) -> Facts | None:
-    if job.facts is None:
-        return None
-    return Facts(**{**job.facts, "participants_created": tuple(job.facts["participants_created"])})
-
-
-def _facts(instance: Instance, *, others_running: bool) -> Facts:
-    return Facts(
-        prepared=instance.prepared_at is not None,
-        participants_created=tuple(instance.participants_created),
-        others_running=others_running,
+def _facts(found: Found, instance: Instance) -> Facts | None:
+    """As they were frozen, or as they would be now."""
+    others_running = found.older is not None
+    return facts.frozen(found.job) or facts.preview(
+        found.job, instance, active=found.active, others_running=others_running
     )
-
-
-async def _jumps(db: Database, host: Host) -> tuple[Host, ...]:
-    found: list[Host] = []
-    async with db.transaction() as session:
-        while host.jump_host_id is not None and len(found) < _MOST_JUMPS:
-            host = await store.hosts.get(session, host.jump_host_id)
-            found.append(host)
-    return tuple(found)
 
 
 def _preview(job: Job, instance: Instance, host: Host, recipe: Recipe) -> AppServer:
     """For a dry run: the app server as it would be, in no table."""
-    environment = recipe.resolve_settings(instance.settings)
     number, port = instance.next_number, host.next_port
-    return new_app_server(job, instance, host, number=number, port=port, environment=environment)
-
-
-def new_app_server(
-    job: Job,
-    instance: Instance,
-    host: Host,
-    *,
-    number: int,
-    port: int,
-    environment: dict[str, str],
-) -> AppServer:
-    """The row of a provision's app server, with its own copy of the settings."""
-    revision = job.params["revision"]
-    return store.app_servers.new(
-        instance_id=instance.id,
-        host_id=host.id,
-        job_id=job.id,
-        recipe_id=instance.recipe_id,
-        number=number,
-        name=f"AppServer {number}",
-        revision=revision,
-        release=release_dir(instance.name, revision, number),
-        port=port,
-        settings=environment,
-    )
+    settings = recipe.resolve_settings(instance.settings)
+    return new_app_server(job, instance, host, number=number, port=port, settings=settings)

@@ -1,14 +1,16 @@
-"""Statements about app servers. Only their state, commit and error ever change."""
+"""Statements about app servers. Only their state, commit, address and error ever change."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.domain.app_server import AppServerStatus, check_transition
+from app.domain.app_server import AppServerStatus, check_transition, parse_ref
 from app.errors import NotFound
-from app.models import AppServer
+from app.models import AppServer, Instance
 from app.models.base import utc_now
 from app.store import rows
 from app.store.database import driver
@@ -25,6 +27,16 @@ _ADD = f"""
     )
     {_INSERT.sql}
 """  # noqa: S608 (columns of the model, nothing from outside)
+
+
+# Another statement that it is gone is none that works on it.
+_OPEN_JOB = """
+    SELECT id FROM jobs
+    WHERE instance_id = $1 AND status IN ('queued', 'blocked', 'running', 'canceling')
+      AND NOT dry_run AND NOT params ? 'gone'
+      AND (params ->> 'app_server' = $2 OR params -> 'app_servers' ? $2)
+    ORDER BY sequence LIMIT 1
+"""
 
 
 def new(**values: Any) -> AppServer:
@@ -50,11 +62,63 @@ async def of_jobs(session: AsyncSession, job_ids: set[UUID]) -> dict[UUID, AppSe
     return {row.job_id: row for row in (await session.exec(query)).all()}
 
 
-async def get(session: AsyncSession, app_server_id: UUID) -> AppServer:
-    row = await session.get(AppServer, app_server_id)
+async def find(session: AsyncSession, ref: str | UUID) -> AppServer | None:
+    """By id, or by `INSTANCE:NUMBER`."""
+    try:
+        wanted = ref if isinstance(ref, UUID) else parse_ref(ref)
+    except ValueError:
+        return None
+    if isinstance(wanted, UUID):
+        return await session.get(AppServer, wanted)
+    name, number = wanted
+    of_instance = select(Instance.id).where(Instance.name == name).scalar_subquery()
+    query = select(AppServer).where(
+        col(AppServer.instance_id) == of_instance, col(AppServer.number) == number
+    )
+    return (await session.exec(query)).first()
+
+
+async def get(session: AsyncSession, ref: str | UUID) -> AppServer:
+    """The same; raises NotFound."""
+    row = await find(session, ref)
     if row is None:
-        raise NotFound(f"There is no app server {app_server_id}.")
+        raise NotFound(
+            f"There is no app server {str(ref)!r}.",
+            hint="Give its id or INSTANCE:NUMBER, guestbook:2; list them: liftlock app-servers list"
+            " INSTANCE",
+        )
     return row
+
+
+async def list_by_ids(session: AsyncSession, ids: Sequence[UUID]) -> list[AppServer]:
+    """Those that exist, freshly read, in that order."""
+    found = {row.id: row for row in await _list(session, col(AppServer.id).in_(ids))}
+    return [found[key] for key in ids if key in found]
+
+
+async def list_active(session: AsyncSession, instance_id: UUID) -> list[AppServer]:
+    """Those in service, freshly read, by number."""
+    mine = and_(col(AppServer.instance_id) == instance_id, col(AppServer.is_active))
+    return await _list(session, mine)
+
+
+async def find_open_job(session: AsyncSession, app_server: AppServer) -> UUID | None:
+    """The first job that has not ended and puts it into service, takes it out or terminates it."""
+    one = app_server
+    found: UUID | None = await driver(session).fetchval(_OPEN_JOB, one.instance_id, str(one.id))
+    return found
+
+
+async def list_of_deployment(session: AsyncSession, deployment_id: UUID) -> list[AppServer]:
+    """All that one request made, freshly read, by number."""
+    return await _list(session, col(AppServer.deployment_id) == deployment_id)
+
+
+async def names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
+    if not ids:
+        return {}
+    query = select(AppServer.id, AppServer.name).where(col(AppServer.id).in_(ids))
+    return dict((await session.exec(query)).all())
 
 
 async def list_of_instance(
@@ -82,6 +146,18 @@ async def move(
 async def set_commit(session: AsyncSession, app_server: AppServer, commit: str) -> None:
     app_server.commit = commit
     await _touch(session, app_server)
+
+
+async def set_address(session: AsyncSession, app_server: AppServer, address: str) -> None:
+    """Where it will listen, once its host is known."""
+    app_server.address = address
+    await _touch(session, app_server)
+
+
+async def _list(session: AsyncSession, condition: ColumnElement[bool]) -> list[AppServer]:
+    query = select(AppServer).where(condition).order_by(col(AppServer.number))
+    query = query.execution_options(populate_existing=True)
+    return list((await session.exec(query)).all())
 
 
 async def _touch(session: AsyncSession, app_server: AppServer) -> None:

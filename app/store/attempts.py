@@ -85,13 +85,18 @@ _SETTLE = """
                last_seq = last_seq + CASE WHEN $8::text IS NULL THEN 0 ELSE 1 END
         WHERE id = $1 AND attempt = $2 AND (lease_until IS NOT NULL) = $4
           AND status IN ('queued', 'blocked', 'running', 'canceling')
-        RETURNING id, last_seq
+        RETURNING id, last_seq, ending
     ), event AS (
         INSERT INTO events (job_id, seq, at, type, data)
         SELECT id, last_seq, clock_timestamp(), $8, $9::jsonb FROM job WHERE $8 IS NOT NULL
     )
-    SELECT id FROM job
+    SELECT ending FROM job
 """
+
+_KEEP_GIVEN_UP = """
+    UPDATE jobs SET params = params || jsonb_build_object('given_up', $2::text) WHERE id = $1
+"""
+_KEEP_NEXT = "UPDATE jobs SET params = params || jsonb_build_object('next', $2::text) WHERE id = $1"
 
 
 @dataclass(frozen=True)
@@ -190,14 +195,15 @@ async def settle(
     outcome: Outcome | None = None,
     service_state: ServiceState | None = None,
     event: events.NewEvent | None = None,
-) -> None:
-    """Write the final state; raises LostOwnership when another attempt owns the job.
+) -> Ending | None:
+    """Write the final state; the order to stop that the job was given, if it was.
 
-    `held` is false for a job that no worker has; its row must be locked then. `event` is its
-    last one, when nothing has to be told in between.
+    Raises LostOwnership when another attempt owns the job. `held` is false for a job that no
+    worker has; its row must be locked then. `event` is its last one, when nothing has to be told
+    in between.
     """
     kind, data = event or (None, {})
-    await _guarded(
+    found = await _guarded(
         session,
         _SETTLE,
         job_id,
@@ -212,6 +218,17 @@ async def settle(
     )
     if event is not None:
         events.told(session, job_id)
+    return jobs.ending_of(found["ending"])
+
+
+async def keep_next(session: AsyncSession, job_id: UUID, next_id: UUID) -> None:
+    """Note which job follows one that has ended. Call in the transaction that ended it."""
+    await driver(session).execute(_KEEP_NEXT, job_id, str(next_id))
+
+
+async def keep_given_up(session: AsyncSession, job_id: UUID, why: str) -> None:
+    """Note why no other attempt follows one that has failed. Call as `keep_next`."""
+    await driver(session).execute(_KEEP_GIVEN_UP, job_id, why)
 
 
 async def requeue(session: AsyncSession, job: Job) -> None:

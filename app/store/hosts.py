@@ -1,5 +1,8 @@
 """Statements about hosts."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, update
@@ -10,8 +13,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.domain.app_server import HOLDS_PORT
 from app.domain.host import HostStatus
 from app.domain.job import FINAL
+from app.domain.machine import NO_MACHINE
+from app.domain.quarantine import End
 from app.errors import InUse
-from app.models import AppServer, Host, Instance, Job
+from app.models import AppServer, Host, Instance, Job, Machine, Router
 from app.models.base import utc_now
 from app.store import rows
 from app.store.database import driver
@@ -31,6 +36,24 @@ _NOTE_STATUS = """
 """
 
 
+_ENDS = """
+    SELECT error ->> 'code' AS code, recipes.name AS recipe
+    FROM jobs LEFT JOIN recipes ON recipes.id = jobs.recipe_id
+    WHERE host_id = $1 AND kind = 'provision' AND NOT dry_run AND started_at IS NOT NULL
+      AND status IN ('succeeded', 'failed') AND ($2::timestamptz IS NULL OR finished_at > $2)
+    ORDER BY finished_at DESC LIMIT $3
+"""
+
+_QUARANTINE = """
+    UPDATE hosts SET status = 'quarantined', version = version + 1, updated_at = clock_timestamp(),
+           status_reason = $2::jsonb || jsonb_build_object('at', clock_timestamp())
+    WHERE id = $1
+"""
+
+# By the clock of the ends that it is compared with.
+_FORGET_ENDS = "UPDATE hosts SET status_set_at = clock_timestamp() WHERE id = $1"
+
+
 async def add(session: AsyncSession, host: Host) -> Host:
     return await rows.add(session, host, taken=f"There is already a host named {host.name!r}.")
 
@@ -48,8 +71,15 @@ async def hold(session: AsyncSession, ref: str | UUID) -> Host:
     return await rows.hold(session, Host, ref, noun="host")
 
 
-async def list_page(session: AsyncSession, *, after: UUID | None, limit: int) -> list[Host]:
-    return await rows.page(session, select(Host), Host, after=after, limit=limit)
+async def is_taken(session: AsyncSession, name: str) -> bool:
+    return await rows.find(session, Host, name) is not None
+
+
+async def list_page(
+    session: AsyncSession, *, after: UUID | None, limit: int, pool: str | None = None
+) -> list[Host]:
+    query = select(Host) if pool is None else select(Host).where(Host.pool == pool)
+    return await rows.page(session, query, Host, after=after, limit=limit)
 
 
 async def names(session: AsyncSession, ids: set[UUID]) -> dict[UUID, str]:
@@ -90,6 +120,10 @@ async def dependents(session: AsyncSession, host_id: UUID) -> list[str]:
         "ended app server(s)": select(func.count()).where(
             col(AppServer.host_id) == host_id, col(AppServer.status).not_in(HOLDS_PORT)
         ),
+        "machine(s) that may be there": select(func.count()).where(
+            col(Machine.host_id) == host_id, col(Machine.status).not_in(NO_MACHINE)
+        ),
+        "router(s) on it": select(func.count()).where(col(Router.host_id) == host_id),
         "host(s) that jump through it": select(func.count()).where(
             col(Host.jump_host_id) == host_id
         ),
@@ -121,3 +155,21 @@ async def note_status(
     Nothing is written when a person closed the host, or another job there has ended since.
     """
     await driver(session).execute(_NOTE_STATUS, job_id, attempt, found)
+
+
+async def list_ends(session: AsyncSession, host: Host, *, limit: int) -> list[End]:
+    """How provisions that had begun there ended since somebody set its status, newest first."""
+    found = await driver(session).fetch(_ENDS, host.id, host.status_set_at, limit)
+    return [End(row["code"], row["recipe"]) for row in found]
+
+
+async def quarantine(session: AsyncSession, host: Host, reason: Mapping[str, Any]) -> None:
+    """Take it out of use, for that reason; its moment is added. Call with its row locked."""
+    await driver(session).execute(_QUARANTINE, host.id, json.dumps(dict(reason)))
+    # The statement has changed the table.
+    host.status = HostStatus.QUARANTINED
+
+
+async def forget_ends(session: AsyncSession, host: Host) -> None:
+    """From now on what provisions met there counts anew. Call with its row locked."""
+    await driver(session).execute(_FORGET_ENDS, host.id)

@@ -8,11 +8,13 @@ from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.app_server import HOLDS_PORT
 from app.domain.job import FINAL
+from app.domain.machine import NO_MACHINE
 from app.errors import NotFound
-from app.models import AppServer, Instance, Job, Secret
+from app.models import AppServer, Instance, Job, LeftRoute, Machine, Router, Secret
 from app.models.base import utc_now
 from app.store import rows
 
@@ -62,19 +64,31 @@ async def mark_participant_created(session: AsyncSession, instance: Instance, na
         session.add(instance)
 
 
-async def dependents(session: AsyncSession, instance_id: UUID) -> list[str]:
+async def dependents(session: AsyncSession, instance: Instance) -> list[str]:
     """What still needs the instance, as words for a person."""
-    servers = select(func.count()).where(
-        col(AppServer.instance_id) == instance_id, col(AppServer.status).in_(HOLDS_PORT)
+    living = select(func.count()).where(
+        col(AppServer.instance_id) == instance.id, col(AppServer.status).in_(HOLDS_PORT)
     )
     jobs = select(func.count()).where(
-        col(Job.instance_id) == instance_id, col(Job.status).not_in(FINAL)
+        col(Job.instance_id) == instance.id, col(Job.status).not_in(FINAL)
     )
+    machines = select(func.count()).where(
+        col(Machine.instance_id) == instance.id, col(Machine.status).not_in(NO_MACHINE)
+    )
+    left = select(Router.name).join(LeftRoute).where(col(LeftRoute.instance_id) == instance.id)
+    routes = [f"a route on router {name}" for name in (await session.exec(left)).all()]
     found = {
-        "living app server(s)": (await session.exec(servers)).one(),
-        "unfinished job(s)": (await session.exec(jobs)).one(),
+        "machine(s) that may be there": await _count(session, machines),
+        "app server(s) in service": await _count(session, living.where(col(AppServer.is_active))),
+        "living app server(s)": await _count(session, living),
+        "unfinished job(s)": await _count(session, jobs),
+        "router": int(instance.router_id is not None),
     }
-    return [f"{count} {noun}" for noun, count in found.items() if count]
+    return [f"{count} {noun}" for noun, count in found.items() if count] + routes
+
+
+async def _count(session: AsyncSession, query: SelectOfScalar[int]) -> int:
+    return (await session.exec(query)).one()
 
 
 async def delete(session: AsyncSession, instance: Instance) -> None:

@@ -81,8 +81,7 @@ async def lock(session: AsyncSession, job_id: UUID) -> Job:
 async def lock_not_begun(session: AsyncSession, job: Job) -> list[Job]:
     """Those of the same kind and target that wait and that no worker ever had, oldest first.
 
-    Call with the row of the instance, or of the host, locked. Rows of other jobs stay unlocked:
-    a worker locks its job's row first and the host's after it.
+    Call with the rows of instance and hosts locked: jobs are locked after them, everywhere.
     """
     query = _rivals(job).where(
         col(Job.status).in_(WAITING), col(Job.started_at).is_(None), col(Job.ending).is_(None)
@@ -98,16 +97,23 @@ async def find_open(session: AsyncSession, job: Job) -> Job | None:
 
 
 def _rivals(job: Job) -> SelectOfScalar[Job]:
-    """Other jobs of its kind for the same instance; for the same host, when it has none."""
+    """Other jobs of its kind for the same instance; for the same host, when it has none.
+
+    Some kinds are about one app server, or a router of before: then for the same of these.
+    """
     same_target = (
         col(Job.host_id) == job.host_id
         if job.instance_id is None
         else col(Job.instance_id) == job.instance_id
     )
+    same_params = [
+        col(Job.params)[name].astext.is_not_distinct_from(job.params.get(name))
+        for name in ("app_server", "router")
+    ]
     return (
         select(Job)
         .where(col(Job.kind) == job.kind, col(Job.dry_run) == job.dry_run, same_target)
-        .where(col(Job.id) != job.id)
+        .where(col(Job.id) != job.id, *same_params)
         .order_by(col(Job.sequence))
     )
 

@@ -49,7 +49,7 @@ _DETAILS = f"""
            job.started_at, clock_timestamp() AS now, job.lease_until,
            coalesce(job.lease_until > clock_timestamp(), false) AS alive,
            job.suspended, job.ending, job.instance_id, job.host_id,
-           job.params ->> 'revision' AS revision,
+           job.params ->> 'revision' AS revision, job.params -> 'names' AS names,
            coalesce(instances.name, job.params ->> 'instance') AS instance,
            coalesce(hosts.name, job.params ->> 'host') AS host,
            step.title AS step, step.started_at AS step_since, said.text AS said

@@ -28,7 +28,9 @@ _UNCLAIMED = text("""
 """)
 
 _ORPHANS = text("""
-    SELECT id FROM jobs WHERE status IN ('running', 'canceling') AND lease_until < clock_timestamp()
+    SELECT id FROM jobs
+    WHERE status IN ('running', 'canceling') AND lease_until < clock_timestamp()
+      AND id = coalesce(:job_id, id)
     ORDER BY sequence LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
 
@@ -88,9 +90,11 @@ async def take_unclaimed(
     return [(row.id, row.attempt + 1) for row in ordered]
 
 
-async def lock_orphans(session: AsyncSession, *, limit: int) -> list[Job]:
-    """Running jobs whose worker has not renewed its lease, locked."""
-    return await _locked(session, _ORPHANS, limit)
+async def lock_orphans(
+    session: AsyncSession, *, limit: int, job_id: UUID | None = None
+) -> list[Job]:
+    """Running jobs whose worker has not renewed its lease, locked; only the one, if it is given."""
+    return await _locked(session, _ORPHANS, limit, job_id=job_id)
 
 
 async def lock_overdue(session: AsyncSession, *, limit: int) -> list[Job]:
@@ -109,9 +113,9 @@ async def list_rivals(session: AsyncSession, job: Job) -> list[tuple[UUID, int]]
     return [(row["id"], row["attempt"] + 1) for row in found]
 
 
-async def _locked(session: AsyncSession, statement: Any, limit: int) -> list[Job]:
+async def _locked(session: AsyncSession, statement: Any, limit: int, **values: Any) -> list[Job]:
     connection = await session.connection()
-    ids = (await connection.execute(statement, {"limit": limit})).scalars().all()
+    ids = (await connection.execute(statement, {"limit": limit, **values})).scalars().all()
     found = await session.exec(
         select(Job).where(col(Job.id).in_(ids)).execution_options(populate_existing=True)
     )

@@ -178,7 +178,7 @@ def _as_read(holder: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return None
     params = holder["params"]
     named = {word: params.get(word) for word in ("instance", "host", "revision")}
-    why = purpose(JobKind(holder["job_kind"]), **named)
+    why = purpose(JobKind(holder["job_kind"]), **named, names=params.get("names", ()))
     return {name: value for name, value in holder.items() if name != "params"} | {"why": why}
 
 

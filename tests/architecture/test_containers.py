@@ -67,6 +67,11 @@ def test_only_the_proxy_can_be_reached_from_outside():
     assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["data"]
 
 
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_providers_that_the_operator_names_are_passed_on(name):
+    assert SERVICES[name]["environment"]["LIFTLOCK_PROVIDERS"] == "${LIFTLOCK_PROVIDERS:-}"
+
+
 def test_compose_has_no_password_of_its_own():
     text = source.read("compose.yaml")
     required = re.findall(r"\$\{(\w*PASSWORD\w*)(.*?)\}", text)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.judge import judge
-from tests.chaos.judge.history import Accepted, AppServer, Lock, Seen, Torn
+from tests.chaos.judge.history import Accepted, AppServer, Lock, Seen, Served, Torn
 from tests.chaos.made_up import (
     FIRST,
     LATER,
@@ -262,3 +262,49 @@ def test_a_line_may_be_cut_where_its_step_was():
     history = good(lines=LINES[:3])
     assert red(replace(history, marks=history.marks[:3], torn=[cut])) == []
     assert red(replace(good(), torn=[replace(cut, line=3)])) == ["torn"]
+
+
+# --- who serves ----------------------------------------------------------------------------------
+
+TURNS = [
+    *USUAL[:-1],
+    ("app_server.deactivated", {"name": "AppServer 1"}),
+    ("app_server.activated", {"name": "AppServer 2"}),
+    USUAL[-1],
+]
+WHOLE = Served(
+    "shop",
+    active=frozenset({2}),
+    wanted=frozenset({"10.0.0.1:8002"}),
+    routed=frozenset({"10.0.0.1:8002"}),
+    is_settled=True,
+    background=frozenset({2}),
+    current=2,
+)
+HALF = [
+    {"active": frozenset({1, 2}), "background": frozenset({1, 2})},
+    {"routed": frozenset({"10.0.0.1:8001"})},
+    {"routed": frozenset()},
+    {"is_settled": False},
+    {"background": frozenset({1, 2})},
+    {"current": 1},
+]
+
+
+def turned(damage, **values):
+    return replace(good(TURNS, **values), served=[replace(WHOLE, **damage)])
+
+
+def test_one_whole_set_in_service_is_green():
+    assert red(turned({})) == []
+
+
+@pytest.mark.parametrize("damage", HALF)
+def test_half_a_set_in_service_is_found(damage):
+    assert red(turned(damage)) == ["service"]
+
+
+def test_a_job_that_says_itself_that_not_all_was_undone_excuses_the_background_alone():
+    values = {"kind": "activate", "outcome": "rollback_failed"}
+    assert red(turned({"background": frozenset(), "current": 1}, **values)) == []
+    assert red(turned({"is_settled": False}, **values)) == ["service"]

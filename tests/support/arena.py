@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import multiprocessing
 import os
 import secrets
@@ -16,7 +17,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from tests.support import crashing, sites
+from tests.support import crashing, demo_cloud, sites
 from tests.support.machines import Machine
 from tests.support.own_redis import OwnRedis, new_redis
 from tests.support.stack import FINAL, Stack, _token, eventually, free_port
@@ -314,6 +315,7 @@ def running_arena(database_url: str, folder: Path) -> Iterator[Arena]:
         "LIFTLOCK_REDIS_URL": redis.server.url(),
         "LIFTLOCK_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "LIFTLOCK_PORT": str(port),
+        "LIFTLOCK_PROVIDERS": json.dumps({"cloud": demo_cloud.settings(folder)}),
     }
     url = f"http://127.0.0.1:{port}"
     arena = Arena(url=url, token="", environment=environment, folder=folder, redis=redis)
@@ -325,6 +327,7 @@ def running_arena(database_url: str, folder: Path) -> Iterator[Arena]:
     finally:
         arena.stop()
         redis.stop()
+        demo_cloud.remove(folder / "cloud")
 
 
 def add_recipes(arena: Arena) -> None:

@@ -28,7 +28,8 @@ from worker.remote import following, ssh
 from worker.remote.ssh_host import SshHost
 from worker.steps.step import Step
 
-#: The step in whose middle the crashes are; see the recipe in `tests.support.arena`.
+#: The step in whose middle the crashes are, unless a test names another; see the recipe in
+#: `tests.support.arena`.
 STEP = "build-build"
 
 Condition = Callable[..., bool]
@@ -54,6 +55,7 @@ def run(
     environment: Mapping[str, str],
     log: str,
     point: str | None = None,
+    step: str = STEP,
     fate: Fate = Fate.KILLED,
     hasty: bool = True,
     also: Callable[[], None] | None = None,
@@ -72,7 +74,7 @@ def run(
     if also:
         also()
     if point:
-        _choose(fate)
+        _choose(fate, step)
         POINTS[point]()
     sys.argv = list(argv)
     with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
@@ -80,9 +82,9 @@ def run(
         runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
 
 
-def _choose(fate: Fate) -> None:
-    global _FATE  # noqa: PLW0603 - one process, one point
-    _FATE = fate
+def _choose(fate: Fate, step: str) -> None:
+    global _FATE, STEP
+    _FATE, STEP = fate, step
 
 
 def hurry() -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from app import services, store
 from app.domain import recipe as recipes
-from app.domain.job import JobKind
-from app.models import Host, Instance, Recipe
+from app.domain.app_server import AppServerStatus
+from app.domain.job import JobKind, JobStatus
+from app.domain.router import RouterKind
+from app.models import Host, Instance, Recipe, Router
 from app.services.requests import JobRequest
 
 MINIMAL_RECIPE = """
@@ -66,13 +68,61 @@ async def add_site(db, **host_values):
     return host, await add_instance(db, host=host)
 
 
+async def add_router(db, host, **values):
+    row = Router(**{"name": "edge", "kind": RouterKind.CADDY, "host_id": host.id, **values})
+    async with db.transaction() as session:
+        return await store.routers.add(session, row)
+
+
+async def add_app_server(db, instance, host, **values):
+    """One that runs, made by a job that has succeeded."""
+    async with db.transaction() as session:
+        locked = await store.orders.lock_instance(session, instance.id)
+        number, site = locked.next_number, await store.orders.lock_host(session, host.id)
+        job = store.jobs.new(
+            kind=JobKind.PROVISION,
+            status=JobStatus.SUCCEEDED,
+            instance_id=instance.id,
+            host_id=host.id,
+            recipe_id=instance.recipe_id,
+            params={"instance": instance.name, "revision": instance.revision},
+        )
+        await store.jobs.add(session, job)
+        defaults = {
+            "instance_id": instance.id,
+            "host_id": host.id,
+            "job_id": job.id,
+            "deployment_id": job.id,
+            "recipe_id": instance.recipe_id,
+            "number": number,
+            "name": f"AppServer {number}",
+            "revision": instance.revision,
+            "release": f"apps/{instance.name}/releases/{number}",
+            "status": AppServerStatus.RUNNING,
+            "port": site.next_port,
+        }
+        row = store.app_servers.new(**{**defaults, **values})
+        await store.app_servers.add(session, row, next_port=site.next_port + 1)
+        return row
+
+
+async def change(db, row, **values):
+    """Whatever a test needs to be so."""
+    async with db.transaction() as session:
+        found = await session.get(type(row), row.id)
+        for name, value in values.items():
+            setattr(found, name, value)
+        session.add(found)
+
+
 async def request(db, queue, vault, *, kind=JobKind.PROVISION, **values):
     """A job asked for through the service, as the API does it."""
+    default = {"instance": "shop"} if kind in {JobKind.PROVISION, JobKind.ROUTE} else {}
     view, _ = await services.requests.request(
         db,
         queue,
         vault,
-        request=JobRequest(kind=kind, **{"instance": "shop", **values}),
+        request=JobRequest(kind=kind, **{**default, **values}),
         actor="tests",
         request_id="test-request",
     )

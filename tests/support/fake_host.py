@@ -41,6 +41,8 @@ class FakeHost:
     ran: list[Ran] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
     asked: list[tuple[int, str]] = field(default_factory=list)
+    #: As what each of them was asked: the address, the name, and whether by TLS.
+    looked_for: list[tuple[str, str, bool]] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     reaped: list[str] = field(default_factory=list)
     #: What happens on the host, in order.
@@ -87,14 +89,24 @@ class FakeHost:
             raise answer.error
         return answer.exit_code
 
-    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer:
+    async def http_get(
+        self,
+        port: int,
+        path: str,
+        *,
+        timeout: float,
+        address: str = "127.0.0.1",
+        name: str = "",
+        tls: bool = False,
+    ) -> HttpAnswer:
         self.asked.append((port, path))
+        self.looked_for.append((address, name, tls))
         page = self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         if isinstance(page, RemoteError):
             raise page
         return page
 
-    async def port_open(self, port: int) -> bool:
+    async def port_open(self, port: int, address: str = "127.0.0.1") -> bool:
         return port in self.open_ports
 
     async def send(

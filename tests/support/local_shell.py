@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,7 @@ class LocalShell:
     ) -> Ran:
         cwd = self.base / command.cwd
         cwd.mkdir(parents=True, exist_ok=True)
-        script = self.base / "script"
+        script = self.base / f"script-{threading.get_ident()}"  # several may run at a time
         script.write_text(command.script)
         environment = {
             "PATH": os.environ["PATH"],

@@ -30,9 +30,9 @@ class Lost:
 
 
 async def hold(db: Database, queue: JobQueue, vault: Vault) -> Lost:
-    """A provision that attempt 1 has claimed and begun."""
+    """A provision that attempt 1 has claimed and begun; whatever its end is, a job may follow."""
     await factories.add_site(db)
-    view = await factories.request(db, queue, vault)
+    view = await factories.request(db, queue, vault, activate=True)
     work = await services.work.look(db, view.job.id)
     claim = await services.claiming.claim(
         db,

@@ -33,11 +33,12 @@ SERVER = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11")
 
 def request(**changes: object) -> ProvisionRequest:
     values: dict[str, object] = {
-        "app_server": SERVER,
+        "id": SERVER,
         "number": 4,
         "instance": "guestbook",
         "repository": "https://git.example.org/guestbook.git",
         "revision": "v1",
+        "name": "AppServer 4",
         "domain": "guestbook.example.org",
         "recipe": RECIPE,
         "environment": {"PAGE": "/health", "WORD": "hello"},

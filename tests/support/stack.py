@@ -1,6 +1,7 @@
 """A whole Liftlock for end-to-end tests: API and worker as processes, on the test servers."""
 
 import base64
+import json
 import os
 import secrets
 import socket
@@ -17,6 +18,7 @@ import pytest
 
 from local import binaries
 from local.caddy import AssetServer
+from tests.support import demo_cloud
 from tests.support.postgres import ROOT
 
 T = TypeVar("T")
@@ -159,12 +161,13 @@ def stack(
         "LIFTLOCK_PORT": str(port),
     }
     made = Stack(f"http://127.0.0.1:{port}", "", environment, tmp_path_factory.mktemp("stack"))
+    environment["LIFTLOCK_PROVIDERS"] = json.dumps({"cloud": demo_cloud.settings(made.folder)})
     try:
         made.token = _token(environment)
         made.serve_assets()
         made.start("api", "app.main")
         made.start("worker", "arq", "worker.main.WorkerSettings")
-        eventually(lambda: _ready(made.url), "the API", seconds=30, explain=made.logs)
+        eventually(lambda: _ready(made.url), "the API", seconds=90, explain=made.logs)
         yield made
     finally:
         made.stop()

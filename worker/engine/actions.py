@@ -1,16 +1,18 @@
 """One action, carried out once: a command, a probe, a note. What fails is raised."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from app.domain.problem import CODES
 from worker.engine.assets.releasing import Releasing
-from worker.engine.context import ALIVE, UNDO, Context, forgiving
+from worker.engine.context import ALIVE, PASSED_OVER, UNDO, Context, forgiving
 from worker.engine.failed import Failed
+from worker.engine.probing import Probing
 from worker.plans.outcome import StepFailed
 from worker.remote.errors import RemoteError
 from worker.remote.host import Output as Hear
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
+from worker.steps.machine import CreateMachine, DestroyMachine
 from worker.steps.output import Output, ending, failure_of
 from worker.steps.step import (
     Action,
@@ -22,6 +24,7 @@ from worker.steps.step import (
     ReadHostKey,
     Step,
     Upload,
+    Watch,
 )
 
 
@@ -45,7 +48,7 @@ def told(step: Step, error: Failed | RemoteError) -> StepFailed:
 
 
 class Actions:
-    """Raises Failed and RemoteError."""
+    """On one host; raises Failed and RemoteError."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -69,11 +72,15 @@ class Actions:
             case Upload():
                 await self._upload(action, show)
             case Probe():
-                await self._probe(action, part, show)
+                await self._probing(part, show).ask(action)
+            case Watch():
+                await self._watch(number, action, part, show)
             case PortFree():
                 await self._port_free(action)
             case ReleaseAssets() | PlaceManifest() | VerifyAssets():
                 await Releasing(context, show).do(action)
+            case CreateMachine() | DestroyMachine():
+                await self._machine(action, show)
         return Done()
 
     async def command(self, command: Command, part: str, show: Hear) -> Done:
@@ -146,38 +153,45 @@ class Actions:
         size = f"{sent.sent_bytes} bytes in {sent.sent_files} of {sent.files} files"
         await show(f"sent {size} to {upload.to}\n")
 
+    async def _machine(self, action: CreateMachine | DestroyMachine, show: Hear) -> None:
+        machines = self._context.machines
+        if machines is None:
+            raise ValueError(f"Nobody said how to make or remove the machine {action.tag}.")
+        if isinstance(action, CreateMachine):
+            await machines.create(show)
+        elif await machines.destroy(show):
+            self._context.away = True
+        elif steps := self._context.facts.get(PASSED_OVER):
+            raise self._unconfirmed(steps)
+
+    def _unconfirmed(self, steps: str) -> Failed:
+        """What did not go with the machine was only left out as it would."""
+        code, name, job = "unconfirmed-gone", self._context.host.name, self._context.name
+        hint = (
+            f"See why: liftlock jobs logs {job}. Mend host {name}, then repeat: liftlock jobs retry"
+            f" {job}. If it never comes back: liftlock app-servers terminate ID --gone"
+            " --reason TEXT"
+        )
+        failure = Failure(code, CODES[code].title, hint)
+        return Failed(failure, f"{name}: the machine stays, and was left out there: {steps}.")
+
     async def _port_free(self, asked: PortFree) -> None:
         host = self._context.host
-        if await host.port_open(asked.port):
+        if await host.port_open(asked.port, asked.address):
             raise Failed(asked.on_failure, f"{host.name}: port {asked.port} accepts connections.")
 
-    async def _probe(self, probe: Probe, part: str, show: Hear) -> None:
-        said = ""
-        for attempt in range(1, probe.tries + 1):
-            right, said = await self._answer(probe)
-            # Also when it answers: what answers must be the process that was started.
-            if probe.alive:
-                await self._forget(f"{part}-{ALIVE}")
-                await self.command(probe.alive, f"{part}-{ALIVE}", _unheard)
-            if right:
-                await show(f"{said}\n")
-                return
-            if attempt < probe.tries:
-                await asyncio.sleep(probe.every)
-        host = self._context.host.name
-        raise Failed(probe.on_failure, f"{host}, after {probe.tries} tries: {said}.")
+    async def _watch(self, number: int, watch: Watch, part: str, show: Hear) -> None:
+        # A call under the fence: who has a successor watches no more. It also leaves a line open,
+        # by which a host that falls silent is told from a site that does.
+        await self._forget(f"{part}-{ALIVE}")
+        await self._probing(part, show).watch(watch, self._context.since(number))
 
-    async def _answer(self, probe: Probe) -> tuple[bool, str]:
-        asked = f"GET http://127.0.0.1:{probe.port}{probe.path}"
-        answer = await self._context.host.http_get(probe.port, probe.path, timeout=probe.timeout)
-        if answer.problem:
-            return False, f"{asked}: {answer.problem}"
-        if answer.status not in probe.status:
-            wanted = " or ".join(str(status) for status in probe.status)
-            return False, f"{asked} answered {answer.status}, wanted {wanted}"
-        if probe.contains and probe.contains not in answer.body:
-            return False, f"{asked} answered {answer.status} without {probe.contains!r} in the page"
-        return True, f"{asked} answered {answer.status}"
+    def _probing(self, part: str, show: Hear) -> Probing:
+        async def alive(command: Command) -> None:
+            await self._forget(f"{part}-{ALIVE}")
+            await self.command(command, f"{part}-{ALIVE}", _unheard)
+
+        return Probing(self._context, show, alive)
 
 
 async def _unheard(_text: str) -> None:

@@ -1,12 +1,12 @@
-"""What one run works with, shared by those who carry it out."""
+"""What one run works with on a host, shared by those who carry it out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from app.domain.redaction import Redactor
 from worker.engine.journal import Journal
@@ -15,10 +15,13 @@ from worker.engine.policy import RetryPolicy, WaitingPolicy
 from worker.engine.stop import Stop
 from worker.plans.plan import Plan
 from worker.remote.errors import RemoteError, StaleToken
-from worker.remote.host import Fence, Host, HostKey
+from worker.remote.host import Fence, Host, HostKey, Output
+from worker.steps.step import Step
 
 #: What a step may have on the host besides itself, as endings of its name.
 UNDO, ALIVE, ASKED = "undo", "alive", "asked"
+#: The fact that names the steps that were left out, with commas.
+PASSED_OVER = "passed_over"
 #: Names of steps that one call to the host may carry.
 _MOST_NAMES = 100
 #: Seconds after which a pause looks whether the worker is to stop.
@@ -58,8 +61,25 @@ class Suspended(Exception):
         self.since, self.until, self.reason = since, until, reason
 
 
+def no_other_host(name: str) -> Host:
+    """For plans that stay on the job's own host."""
+    raise ValueError(f"A step of the plan is at {name}, and nobody said how to reach that host.")
+
+
+class Machines(Protocol):
+    """Makes and removes the machine of the job's host; raises Failed.
+
+    `destroy` answers whether it is gone: it stays while others need it.
+    """
+
+    async def create(self, show: Output) -> None: ...
+    async def destroy(self, show: Output) -> bool: ...
+
+
 @dataclass
 class Context:
+    """One for each host of the plan; all but the host and its folders is the same in all."""
+
     plan: Plan
     name: str
     host: Host
@@ -75,20 +95,53 @@ class Context:
     stopping: Callable[[], bool]
     #: Whether a job, by its name on the host, is known to have ended.
     has_ended: Callable[[str], Awaitable[bool]]
+    #: None for a host that somebody registered.
+    machines: Machines | None = None
     #: Where contents of static files are kept, on this machine.
     assets_cache: Path | None = None
+    #: When steps were begun here; what earlier attempts began is in the past.
+    times: dict[int, datetime] = field(default_factory=dict)
+    #: By `Step.at`.
+    places: dict[str, "Context"] = field(default_factory=dict)
     redactor: Redactor = field(init=False)
+    #: The host did not answer, or was removed: nobody tidies there at the end.
+    away: bool = False
     #: Folders on the host that nobody needs once the run is over.
-    folders: dict[str, None] = field(init=False)
+    folders: dict[str, None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.secrets.values())
-        # Also of an attempt that died: whatever a step can leave has a name known from here.
-        self.folders = dict.fromkeys(
-            self.folder(f"{number}{part}")
-            for number in self.past.begun
-            for part in ("", f"-{UNDO}", f"-{ALIVE}", f"-{ASKED}")
-        )
+
+    def spread(self, hosts: Callable[[str], Host]) -> None:
+        """Find the host of every step, before anything is done on one of them."""
+        self.places |= {"": self, self.host.name: self}
+        steps = enumerate((*self.plan.steps, *self.plan.on_failure), start=1)
+        for number, step in steps:
+            if step.at not in self.places:
+                self.places[step.at] = replace(self, host=hosts(step.at))
+            if number in self.past.begun:
+                self.at(step)._expect(number)  # noqa: SLF001 - of this class
+
+    def _expect(self, number: int) -> None:
+        """Also of an attempt that died: whatever a step can leave has a name known from here."""
+        parts = ("", f"-{UNDO}", f"-{ALIVE}", f"-{ASKED}")
+        self.folders |= dict.fromkeys(self.folder(f"{number}{part}") for part in parts)
+
+    def at(self, step: Step) -> "Context":
+        """The same run on the step's own host."""
+        return self.places[step.at]
+
+    def places_of(self, steps: Iterable[tuple[int, Step]]) -> "list[Context]":
+        """The hosts of these steps, each once."""
+        places = {place.host.name: place for place in (self.at(step) for _, step in steps)}
+        return list(places.values())
+
+    def since(self, number: int) -> datetime:
+        """When a step was first begun, by whichever attempt."""
+        begun = self.past.begun.get(number)
+        if begun is not None and begun.since is not None:
+            return begun.since
+        return self.times.setdefault(number, datetime.now(UTC))
 
     def folder(self, part: str) -> str:
         """The name of a step, or of a part of one, on the host."""
@@ -104,6 +157,8 @@ class Context:
 
     async def tidy(self) -> None:
         """Remove what is left, if the host answers; one that does not is tidied another day."""
+        if self.away:
+            return
         with forgiving():
             await self.forget(self.folders)
 

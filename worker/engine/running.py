@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.domain.job import Answer
-from worker.engine.actions import Actions, Done
-from worker.engine.context import Context, Interrupted, forgiving
+from worker.engine.actions import Done
+from worker.engine.context import Context, Interrupted, Machines, forgiving, no_other_host
 from worker.engine.journal import Journal
 from worker.engine.past import Asked, Past
 from worker.engine.policy import SILENT, RetryPolicy, WaitingPolicy
@@ -40,6 +40,8 @@ async def run(
     stopping: Callable[[], bool] = lambda: False,
     has_ended: Callable[[str], Awaitable[bool]] = _nobody_knows,
     assets_cache: Path | None = None,
+    hosts: Callable[[str], Host] | None = None,
+    machines: Machines | None = None,
 ) -> Outcome:
     """Carry out the plan under `name` (the job's id, unique on the host).
 
@@ -48,6 +50,8 @@ async def run(
     the run: what was begun is undone. When `stopping` says so, Interrupted is raised between two
     steps, with nothing undone, and Suspended when a step waits: another attempt goes on there.
     What a job that `has_ended` left on the host, with a lock that this one needs, is ended.
+    `hosts` gives the host of each name in `Step.at` but the own one's, before anything is done;
+    what it raises goes through. `machines` makes and removes the machine of the own host.
     """
     context = Context(
         plan=plan,
@@ -65,15 +69,17 @@ async def run(
         stopping=stopping,
         has_ended=has_ended,
         assets_cache=assets_cache,
+        machines=machines,
     )
+    context.spread(hosts or no_other_host)
     return await _Run(context).outcome()
 
 
 class _Run:
     def __init__(self, context: Context) -> None:
         self._context, self._past, self._stop = context, context.past, context.stop
-        self._steps = Stepping(context, Actions(context))
-        self._undoing = Undoing(context, Actions(context))
+        self._steps = Stepping(context)
+        self._undoing = Undoing(context)
 
     async def outcome(self) -> Outcome:
         for begun in self._past.begun.values():
@@ -84,9 +90,10 @@ class _Run:
             outcome = await self._stopped()
         else:
             outcome = await self._failed(failed) if failed else await self._succeeded()
-        error = outcome.unproven or outcome.error
-        if error is None or error.code not in SILENT:
-            await self._context.tidy()
+        places = {place.host.name: place for place in self._context.places.values()}
+        for place in places.values():
+            if not self._undoing.is_silent(place):
+                await place.tidy()
         return outcome
 
     async def _forward(self) -> StepFailed | None:
@@ -139,33 +146,37 @@ class _Run:
     async def _succeeded(self) -> Outcome:
         # What it left running would hold its locks. It has succeeded, whatever becomes of that,
         # unless another attempt has to end it.
-        if self._steps.on_host():
+        here = [place for place in self._context.places_of(self._steps.on_host()) if not place.away]
+        for place in here:
             with forgiving():
-                await self._context.host.reap(self._context.name, self._context.fence)
+                await place.host.reap(place.name, place.fence)
         return Outcome(self._context.facts)
 
     async def _failed(self, error: StepFailed) -> Outcome:
         self._undoing.heed(error)
         problem = await self._undoing.undo(self._steps.undos())
         with suppress(Stopped):
-            await self._diagnose(error)
+            await self._diagnose()
         proof = await self._prove()
         return Outcome(self._context.facts, error, undone=problem is None and proof is None)
 
     async def _prove(self) -> StepFailed | None:
         # A job that ran nothing on its host, which may not even be enrolled, left nothing there.
-        return await self._undoing.prove() if self._steps.on_host() else None
+        return await self._undoing.prove(self._steps.on_host())
 
-    async def _diagnose(self, error: StepFailed) -> None:
-        """The steps of `on_failure`, as long as the host has something to show and answers."""
-        plan = self._context.plan
-        last: StepFailed | None = error
+    async def _diagnose(self) -> None:
+        """The steps of `on_failure`, as long as a host has something to show and answers."""
+        plan, silent = self._context.plan, set[str]()
+        if max(self._steps.begun, default=0) < plan.diagnose_from:
+            return
         for number, step in enumerate(plan.on_failure, start=len(plan.steps) + 1):
-            is_early = max(self._steps.begun, default=0) < plan.diagnose_from
-            if is_early or (last and last.code in SILENT):
-                return
+            place = self._context.at(step)
+            if place.host.name in silent or self._undoing.is_silent(place):
+                continue
             self._check_order()
-            last = await self._steps.do(number, step, retry=False)
+            error = await self._steps.do(number, step, retry=False)
+            if error is not None and error.code in SILENT:
+                silent.add(place.host.name)
 
     async def _stopped(self) -> Outcome:
         """Undo everything that was begun, and see that nothing of it runs."""

@@ -7,27 +7,42 @@ from functools import partial
 from app.domain.job import Answer
 from app.domain.problem import CODES
 from worker.engine.actions import Actions, Done, told
-from worker.engine.context import ASKED, Context, Suspended, forgiving
+from worker.engine.context import ASKED, PASSED_OVER, Context, Suspended, forgiving
 from worker.engine.failed import Failed
 from worker.engine.stop import Stopped
 from worker.engine.waiting import Waiting
 from worker.plans.outcome import StepFailed
-from worker.remote.errors import HostBusy, RemoteError, StaleToken, StepVanished
-from worker.steps.step import Command, Note, OnCancel, OnUnknown, Probe, Step, Wait
+from worker.remote.errors import (
+    AuthFailed,
+    ConnectionLost,
+    ForwardingRefused,
+    HostBusy,
+    HostKeyChanged,
+    HostKeyMissing,
+    HostUnreachable,
+    RemoteError,
+    RunnerFailed,
+    StaleToken,
+    StepVanished,
+)
+from worker.steps.machine import DestroyMachine
+from worker.steps.step import Command, Note, OnCancel, OnUnknown, Probe, Step, Wait, Watch
 
 #: What a question on the host answers when the step has to be run again.
 _NOT_DONE = 1
+#: Cut off, before a step or in the middle of it; gone for good, or never there.
+_GONE = (HostUnreachable, ConnectionLost, HostKeyMissing)
+#: Nothing can be done there: it is another one, lets nobody in, or runs nothing.
+_USELESS = (HostKeyChanged, AuthFailed, ForwardingRefused, RunnerFailed)
 #: Actions that start processes on the host.
-_ON_HOST = Command | Probe | Wait
+_ON_HOST = Command | Probe | Watch | Wait
 
 
 class Stepping:
     """Raises Stopped, Interrupted and Suspended, and StaleToken when the job is somebody else's."""
 
-    def __init__(self, context: Context, actions: Actions) -> None:
-        self._context, self._actions = context, actions
-        self._journal = context.journal
-        self._waiting = Waiting(context, actions)
+    def __init__(self, context: Context) -> None:
+        self._context, self._journal = context, context.journal
         self._tries = {number: begun.tries for number, begun in context.past.begun.items()}
         #: Every step that may have left something.
         self.begun = set(context.past.begun)
@@ -44,7 +59,8 @@ class Stepping:
         """
         is_wait_again = isinstance(step.action, Wait) and number in self._context.past.begun
         if not is_wait_again:
-            await self._journal.step_started(number, step, anew=anew)
+            is_new = anew or (number in self.begun and _says_new_things(step))
+            await self._journal.step_started(number, step, anew=is_new)
         self.begun.add(number)
         self._here.add(number)
         began = time.monotonic()
@@ -60,7 +76,7 @@ class Stepping:
 
     async def fail(self, number: int, step: Step) -> StepFailed:
         """Somebody answered that a step with an unknown end was not done."""
-        detail = f"{self._context.host.name}: somebody answered that it was not done."
+        detail = f"{self._context.at(step).host.name}: somebody answered that it was not done."
         title, hint = CODES[StepVanished.code].title, self._context.plan.hint
         error = StepFailed(StepVanished.code, title, detail, hint, step.name)
         await self._journal.step_failed(number, step, error=error, duration=0)
@@ -83,36 +99,65 @@ class Stepping:
         while True:
             try:
                 if anew:
-                    await self.forget(number)
+                    await self._forget(number, step)
                 return await self._once(number, step, began)
             except StaleToken:
                 raise
             except (Failed, RemoteError) as error:
                 failed = told(step, error)
+                if step.dispensable and isinstance(error, (*_GONE, *_USELESS)):
+                    self._context.at(step).away = True
+                    return self._passed_over(number, step, failed, is_gone=isinstance(error, _GONE))
                 if isinstance(error, HostBusy):
-                    await self._end_leftovers(error.holder)
+                    await self._end_leftovers(error.holder, step)
                 if not retry or not await self._again(number, step, failed):
-                    duration = time.monotonic() - began
-                    await self._journal.step_failed(number, step, error=failed, duration=duration)
-                    return failed
+                    return await self._given_up(number, step, failed, began)
                 anew = self._context.retry.begins_anew(failed.code)
 
-    async def _end_leftovers(self, holder: str) -> None:
+    async def _given_up(
+        self, number: int, step: Step, error: StepFailed, began: float
+    ) -> Done | StepFailed:
+        if step.dispensable and self._goes_with_machine(number, step):
+            return self._passed_over(number, step, error)
+        duration = time.monotonic() - began
+        await self._journal.step_failed(number, step, error=error, duration=duration)
+        return error
+
+    def _passed_over(
+        self, number: int, step: Step, error: StepFailed, *, is_gone: bool = False
+    ) -> Done:
+        why = "its host is gone" if is_gone else f"it failed ({error.code}). {error.title}"
+        note = f"Passed over, as {why}: {error.detail}"
+        if not self._goes_with_machine(number, step):
+            return Done(note=note)
+        # The machine may stay: then its step has to know, also in another attempt.
+        before = self._context.facts.get(PASSED_OVER)
+        names = f"{before}, {step.name}" if before else step.name
+        return Done(facts={PASSED_OVER: names}, note=note)
+
+    def _goes_with_machine(self, number: int, step: Step) -> bool:
+        """Whether its host is removed next: nothing on it is worth more than that."""
+        own = self._context.at(step).host.name == self._context.host.name
+        return own and any(
+            isinstance(later.action, DestroyMachine) for later in self._context.plan.steps[number:]
+        )
+
+    async def _end_leftovers(self, holder: str, step: Step) -> None:
         """A job that has ended has no right to a lock: not even to what it could not be stopped
         from leaving. One that Postgres does not know is left alone.
         """
         if holder and await self._context.has_ended(holder):
             with forgiving():  # the next try tells how the host is
-                await self._context.host.reap(holder, self._context.fence)
+                await self._context.at(step).host.reap(holder, self._context.fence)
 
-    async def forget(self, number: int) -> None:
+    async def _forget(self, number: int, step: Step) -> None:
         """Make the next run of the step a new one."""
-        await self._context.forget([self._context.folder(str(number))])
+        await self._context.at(step).forget([self._context.folder(str(number))])
 
     async def _once(self, number: int, step: Step, began: float) -> Done:
         if isinstance(step.action, Wait):
-            return await self._waiting.look(number, step, step.action)
-        work = self._actions.act(number, step, step.action)
+            return await Waiting(self._context.at(step)).look(number, step, step.action)
+        work = Actions(self._context.at(step)).act(number, step, step.action)
         if isinstance(step.action, Note):
             return await work  # a moment's write: it is made, or it is not
         patient = step.on_cancel is OnCancel.FINISH
@@ -136,7 +181,7 @@ class Stepping:
             of=policy.tries,
             wait=wait,
             error=error,
-            fresh=policy.begins_anew(error.code),
+            fresh=policy.begins_anew(error.code) or _says_new_things(step),
         )
         await self._context.pause(wait)
         return True
@@ -159,7 +204,7 @@ class Stepping:
             case OnUnknown.REPEAT:
                 return _NOT_DONE
             case Command() as question:
-                asking = self._actions.ask(question, f"{number}-{ASKED}")
+                asking = Actions(self._context.at(step)).ask(question, f"{number}-{ASKED}")
                 return (await self._context.stop.within(asking))[0]
         return None
 
@@ -185,9 +230,12 @@ class Stepping:
         await self._journal.stopping(number, step, now=now, undo=len(self.undos()))
 
     def undos(self) -> list[int]:
-        """Numbers of the steps that an order to stop takes back, last first."""
-        steps = enumerate(self._context.plan.steps, start=1)
-        return [number for number, step in steps if number in self.begun and step.undo][::-1]
+        """Numbers of the steps that are taken back: those that go first, then the others, each
+        last first.
+        """
+        steps = list(enumerate(self._context.plan.steps, start=1))[::-1]
+        undone = [(number, step) for number, step in steps if number in self.begun and step.undo]
+        return [number for number, _ in sorted(undone, key=lambda one: not one[1].undo_first)]
 
     def on_host(self) -> list[tuple[int, Step]]:
         """Steps that were begun and may have a process on the host."""
@@ -208,7 +256,7 @@ class Stepping:
         await self._tell_stopping(number, step, now=True)
         try:
             if isinstance(step.action, Command):
-                context = self._context
+                context = self._context.at(step)
                 await context.host.kill(context.folder(str(number)), context.fence)
         except StaleToken:
             raise
@@ -217,3 +265,8 @@ class Stepping:
             await self._journal.step_unknown(number, step, error=failed, duration=duration)
         else:
             await self._journal.step_canceled(number, step, duration=time.monotonic() - began)
+
+
+def _says_new_things(step: Step) -> bool:
+    """Whether a further try does not begin with what the one before it said."""
+    return isinstance(step.action, Watch)

@@ -9,14 +9,14 @@ from worker.steps.step import Step, Wait
 
 
 class Waiting:
-    def __init__(self, context: Context, actions: Actions) -> None:
-        self._context, self._actions = context, actions
-        #: When each wait was begun here; what earlier attempts began is in the past.
-        self._since: dict[int, datetime] = {}
+    """On the host of the step that waits."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._actions = context, Actions(context)
 
     async def look(self, number: int, step: Step, wait: Wait) -> Done:
         """Done once it is true; raises Suspended while it is not, and Failed when it took long."""
-        since = self._begun(number)
+        since = self._context.since(number)
         end = max(since, wait.until or since) + timedelta(seconds=wait.longest)
         while True:
             is_true, said = await self._context.stop.within(self._is_true(number, wait))
@@ -40,12 +40,6 @@ class Waiting:
                     reason=f"{step.title}: {said or 'not yet'}",
                 )
             await self._context.pause(pause)
-
-    def _begun(self, number: int) -> datetime:
-        begun = self._context.past.begun.get(number)
-        if begun is not None and begun.since is not None:
-            return begun.since
-        return self._since.setdefault(number, datetime.now(UTC))
 
     async def _is_true(self, number: int, wait: Wait) -> tuple[bool, str]:
         if wait.until is not None and datetime.now(UTC) < wait.until:

@@ -231,7 +231,8 @@ def error_of(failed: StepFailed, redactor: Redactor) -> dict[str, Any]:
     """A step's failure in the form of a job's `error`; what people read in it is cleaned."""
     said = {"title": failed.title, "detail": failed.detail, "hint": failed.hint}
     clean = {name: redactor.clean(without_controls(text)) for name, text in said.items()}
-    return {**asdict(failed), **clean, "docs": docs_url(failed.code)}
+    found = {**asdict(failed), **clean, "docs": docs_url(failed.code)}
+    return {name: value for name, value in found.items() if name != "cause" or value}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -162,6 +162,7 @@ def _note(work: Work, names: Sequence[str], *, attempt: int, worker: str) -> dic
         instance=work.instance.name if work.instance else None,
         host=work.host.name,
         revision=job.params.get("revision"),
+        names=job.params.get("names", ()),
     )
     return {
         "locks": list(names),

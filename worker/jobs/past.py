@@ -36,7 +36,7 @@ def _failed(claim: Claim, plan: Plan, traces: Traces) -> StepFailed | None:
         error = traces.errors.get(step.number)
         if step.status is StepStatus.FAILED and step.number <= len(plan.steps) and error:
             names = StepFailed.__dataclass_fields__
-            return StepFailed(**{name: error[name] for name in names})
+            return StepFailed(**{name: error[name] for name in names if name in error})
     return None
 
 

@@ -16,20 +16,23 @@ from app.services.claiming import Blocked, Claim, Ended
 from app.services.traces import Traces, follow
 from app.services.work import Over, Work
 from worker import engine
-from worker.jobs.connect import address_of, fence_of, open_hosts
+from worker.jobs.connect import addresses_of, fence_of, open_hosts
 from worker.jobs.fencing import raise_token
 from worker.jobs.giving_back import hand_over, hand_over_late, suspend
 from worker.jobs.journal import Journal
 from worker.jobs.lease import Lease, LeaseLost
 from worker.jobs.locking import InLine, JobLocks, leave
 from worker.jobs.looking import leave_to_others, look
+from worker.jobs.machines import Machines
 from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
 from worker.jobs.serving import service_state
 from worker.jobs.tidying import tidy
 from worker.jobs.verdict import end_of, end_of_bug
+from worker.plans.plan import Plan
 from worker.remote.errors import StaleToken
+from worker.remote.host import Host
 
 #: The job is, or may soon be, somebody else's: nothing more is written, and it goes on there.
 _LEFT = (LostOwnership, NotFound, LeaseLost, StaleToken)
@@ -55,7 +58,7 @@ async def run_job(ctx: dict[str, Any], job_id: str, attempt: int) -> None:
 
 async def _attempt(runtime: Runtime, work: Work, attempt: int) -> bool:
     """Whether another look is due: it is blocked, and nobody may have seen that in time."""
-    plan = plan_of(work, runtime.asset_place).describe()
+    plan = _preview(runtime, work)
     locks = JobLocks(runtime.locks, runtime.queue, work, attempt=attempt, worker=runtime.name)
     try:
         await locks.acquire()
@@ -134,7 +137,7 @@ async def _run(
 ) -> dict[str, Any]:
     """The engine's run, as the final state to write."""
     db, work, job = runtime.db, claim.work, claim.job
-    plan = plan_of(work, runtime.asset_place)
+    plan = _plan(runtime, work)
     if (described := plan.describe()) != job.plan:
         # What the claim froze is not what was seen before it.
         await lease.insist(
@@ -148,25 +151,47 @@ async def _run(
     journal = Journal(
         db, job, redactor, lease=lease, stop=stop, traces=traces, begun=locks.tell_step
     )
-    hosts, address = await lease.insist(lambda: open_hosts(runtime)), address_of(work)
-    host = hosts.host(address)
+    machines = Machines(runtime, work, lease)
+    hosts, addresses = await lease.insist(lambda: open_hosts(runtime)), addresses_of(work)
+
+    def host_of(name: str) -> Host:
+        return hosts.host(addresses[name])
+
+    host = host_of(work.host.name)
     try:
         outcome = await engine.run(
             plan,
             name=str(job.id),
             host=host,
-            read_host_key=lambda: hosts.read_host_key(address),
+            read_host_key=lambda: hosts.read_host_key(addresses[work.host.name]),
             journal=journal,
             secrets=secrets,
             past=past_of(claim, plan, traces),
             stop=stop,
             fence=fence_of(claim, runtime.name),
-            stopping=runtime.draining,
+            # A host that was just made is not the one that the plan was made for.
+            stopping=lambda: machines.is_new or runtime.draining(),
             has_ended=lambda name: services.jobs.has_ended(db, name),
             assets_cache=runtime.assets_cache,
+            hosts=host_of,
+            machines=machines,
         )
     finally:
         await journal.close()
-    state = await service_state(work, host, outcome)
+    await machines.settle(outcome)
+    state = await service_state(work, host_of, outcome)
     await tidy(runtime, work, host, outcome)
-    return end_of(job, outcome, state, redactor)
+    return end_of(work, outcome, state, redactor)
+
+
+def _preview(runtime: Runtime, work: Work) -> list[dict[str, Any]]:
+    """For people. What cannot be planned is told when the job is claimed: then it has an end."""
+    try:
+        return _plan(runtime, work).describe()
+    except Exception:
+        log.exception("job.unplanned", job=str(work.job.id))
+        return []
+
+
+def _plan(runtime: Runtime, work: Work) -> Plan:
+    return plan_of(work, runtime.asset_place, health_gate=runtime.health_gate)

@@ -1,6 +1,6 @@
 """The handles of one worker process, made by its composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
+from app.domain.provider_spec import ProviderSpec
 from app.gateways.locks import Locks
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
@@ -39,6 +40,12 @@ class Runtime:
     asset_place: AssetPlace | None = None
     #: Where contents of static files are kept from release to release.
     assets_cache: Path | None = None
+    #: Whether app servers are asked before requests are passed on to them; benchmarks say no.
+    health_gate: bool = True
+    #: Who makes machines, by name.
+    providers: Mapping[str, ProviderSpec] = field(default_factory=dict)
+    #: How long a router is left between two looks at it; None: nobody looks.
+    look_every: timedelta | None = None
     #: When the old folders of each host were last removed, by this process's clock.
     tidied: dict[UUID, float] = field(default_factory=dict)
 

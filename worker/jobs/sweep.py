@@ -1,6 +1,7 @@
 """The sweeper: every worker looks after jobs that crashes, lost pushes and waiting left behind."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 
@@ -8,6 +9,8 @@ from app import services
 from app.domain.job import WaitPolicy
 from app.errors import ServiceError
 from worker.jobs.runtime import Runtime
+from worker.jobs.sweeping_machines import sweep_machines
+from worker.jobs.sweeping_routers import sweep_routers
 
 #: Seconds between two looks.
 EVERY = 2.0
@@ -19,20 +22,42 @@ log = structlog.get_logger()
 
 async def sweep_forever(runtime: Runtime) -> None:
     """Runs beside the jobs until the worker stops; several workers may, rows are skipped locked."""
-    loop = asyncio.get_running_loop()
-    tidy_at = loop.time()
+    async with asyncio.TaskGroup() as each:
+        # By themselves: jobs that crashed wait for no silent host, and for no provider's program.
+        each.create_task(_sweep_forever(runtime))
+        each.create_task(_look_forever(runtime))
+        each.create_task(_tidy_forever(runtime))
+
+
+async def _sweep_forever(runtime: Runtime) -> None:
     while True:
-        try:
-            await sweep(runtime)
-            if loop.time() >= tidy_at:
-                tidy_at = loop.time() + TIDY_AGAIN
-                await tidy(runtime)
-                tidy_at = loop.time() + TIDY_EVERY
-        except ServiceError as error:
-            log.warning("sweep.failed", reason=error.detail)
-        except Exception:
-            log.exception("sweep.crashed")
+        await _went("jobs", sweep(runtime))
         await asyncio.sleep(EVERY)
+
+
+async def _look_forever(runtime: Runtime) -> None:
+    while runtime.look_every is not None:
+        await _went("routers", sweep_routers(runtime, runtime.look_every))
+        await asyncio.sleep(EVERY)
+
+
+async def _tidy_forever(runtime: Runtime) -> None:
+    while True:
+        went = await _went("housekeeping", tidy(runtime))
+        await asyncio.sleep(TIDY_EVERY if went else TIDY_AGAIN)
+
+
+async def _went(name: str, work: Awaitable[None]) -> bool:
+    """Whether it did; what it raises is logged, and ends nothing else."""
+    try:
+        await work
+    except ServiceError as error:
+        log.warning("sweep.failed", part=name, reason=error.detail)
+    except Exception:
+        log.exception("sweep.crashed", part=name)
+    else:
+        return True
+    return False
 
 
 async def sweep(runtime: Runtime, policy: WaitPolicy | None = None) -> None:
@@ -40,13 +65,20 @@ async def sweep(runtime: Runtime, policy: WaitPolicy | None = None) -> None:
     for job_id in await services.recovery.recover(runtime.db, policy=policy):
         log.info("job.recovered", job=str(job_id))
     await services.recovery.dispatch(runtime.db, runtime.queue, policy=policy)
+    await services.machines.close(runtime.db)
+    if told := await services.dirty_routes.sweep(runtime.db, runtime.queue):
+        log.info("routes.told", jobs=told)
 
 
 async def tidy(runtime: Runtime) -> None:
-    """The housekeeping of the tables, and a line about what it did."""
+    """What nobody needs any more: app servers, and rows of the tables; with a line about it."""
+    if ended := await services.retention.sweep(runtime.db, runtime.queue):
+        log.info("app_servers.obsolete", jobs=ended)
     done = await services.housekeeping.tidy(runtime.db, events_kept=runtime.events_kept)
     if done.in_rest:
         log.warning("events.month_missed", months=done.in_rest)
     told = {"made": done.made, "dropped": done.dropped}
     if any(told.values()) or done.events or done.answers:
         log.info("database.tidied", **told, events=done.events, answers=done.answers)
+    # Last: the operator's programs may take long, or fail in ways of their own.
+    await sweep_machines(runtime)

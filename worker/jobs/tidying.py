@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 
+from app.domain.job import JobKind
 from app.services.work import Work
 from worker import engine
 from worker.jobs.runtime import Runtime
@@ -19,7 +20,9 @@ MOST = 5.0
 async def tidy(runtime: Runtime, work: Work, host: Host, outcome: engine.Outcome) -> None:
     """Jobs remove their own folders; this is for what crashes and lost connections left."""
     now, last = time.monotonic(), runtime.tidied.get(work.host.id)
-    well = outcome.error is None and outcome.stopped is None
+    is_removed = work.machine is not None and work.job.kind is JobKind.TERMINATE
+    is_gone = is_removed or work.job.params.get("gone")
+    well = outcome.error is None and outcome.stopped is None and not is_gone
     if not well or work.host.host_key is None or (last is not None and now - last < EVERY):
         return
     runtime.tidied[work.host.id] = now

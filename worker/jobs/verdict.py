@@ -1,25 +1,33 @@
 """The final state of a job, as it is written: from how its plan ended."""
 
+from dataclasses import replace
 from typing import Any
 
-from app.domain.job import Ending, EndingWhy, JobStatus, Outcome, ServiceState
+from app.domain.job import Ending, EndingWhy, JobKind, JobStatus, Outcome, ServiceState
 from app.domain.problem import CODES, docs_url
 from app.domain.redaction import Redactor
+from app.domain.router import CannotRoute
 from app.models import Job
+from app.services.work import Work
 from worker import engine
 from worker.jobs.journal import error_of
 
+#: After these an app server is neither there nor gone.
+_UNCONFIRMED = engine.SILENT | {"provider-failed"}
+
 
 def end_of(
-    job: Job, outcome: engine.Outcome, state: ServiceState | None, redactor: Redactor
+    work: Work, outcome: engine.Outcome, state: ServiceState | None, redactor: Redactor
 ) -> dict[str, Any]:
     """What was done, and what the site serves now."""
+    job = work.job
     if outcome.stopped is not None:
         return {**_end_of_stopped(job, outcome, outcome.stopped, redactor), "service_state": state}
     if outcome.error is None:
-        return {"status": JobStatus.SUCCEEDED, "outcome": Outcome.CHANGED, "service_state": state}
+        done = Outcome.CHANGED if _has_changed(work, outcome) else Outcome.UNCHANGED
+        return {"status": JobStatus.SUCCEEDED, "outcome": done, "service_state": state}
     undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
-    error = error_of(outcome.error, redactor)
+    error = error_of(_as_of_its_kind(work, outcome.error), redactor)
     return {
         "status": JobStatus.FAILED,
         "outcome": undone,
@@ -28,7 +36,40 @@ def end_of(
     }
 
 
+def _has_changed(work: Work, outcome: engine.Outcome) -> bool:
+    """A route that was as wanted, and an app server that was gone already, are as they were."""
+    match work.job.kind:
+        case JobKind.ROUTE:
+            return outcome.facts.get("drifted") != "no" or outcome.facts.get("reloaded") == "yes"
+        case JobKind.TERMINATE:
+            return any(one.app_server.cleaned_at is None for one in work.targets)
+    return True
+
+
+def _as_of_its_kind(work: Work, error: engine.StepFailed) -> engine.StepFailed:
+    """An app server on a host that does not answer is neither there nor gone."""
+    if work.job.kind is not JobKind.TERMINATE or error.code not in _UNCONFIRMED:
+        return error
+    names = " and ".join(one.app_server.name for one in work.targets)
+    where = "hosts show " + work.host.name if error.code in engine.SILENT else "machines list"
+    ids = " ".join(str(one.app_server.id) for one in work.targets)
+    return replace(
+        error,
+        code="unconfirmed-gone",
+        cause=error.code,
+        title=CODES["unconfirmed-gone"].title,
+        detail=f"{names} could not be confirmed gone ({error.code}). {error.detail}",
+        hint=f"Look there: liftlock {where}. Then repeat: liftlock app-servers terminate {ids}. If"
+        f" it never comes back: liftlock app-servers terminate {ids} --gone --reason TEXT",
+    )
+
+
 def end_of_bug(bug: Exception) -> dict[str, Any]:
+    """Nobody knows what it left; but a route that no router takes was never begun."""
+    if isinstance(bug, CannotRoute):
+        hint = "Give the instance what its router can do, or another router: docs/routers.md"
+        error = _error("router-incapable", str(bug), hint)
+        return {"status": JobStatus.FAILED, "outcome": Outcome.UNCHANGED, "error": error}
     error = _error(
         "internal-error",
         f"The worker met {type(bug).__name__}; its log has the trace.",

@@ -16,6 +16,8 @@ class StepFailed:
     hint: str
     step: str
     exit_code: int | None = None
+    #: The code of what brought it about, where `code` tells what that means for the job.
+    cause: str | None = None
 
 
 @dataclass(frozen=True)

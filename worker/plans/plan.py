@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from app.domain.job import JobKind
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
+from worker.steps.machine import CreateMachine, DestroyMachine
 from worker.steps.step import (
     Action,
     Command,
@@ -18,6 +19,7 @@ from worker.steps.step import (
     Step,
     Upload,
     Wait,
+    Watch,
 )
 
 
@@ -53,6 +55,9 @@ def _step(number: int, step: Step, *, when: str) -> dict[str, JsonValue]:
         "on_cancel": step.on_cancel,
         "on_unknown": _unknown(step.on_unknown),
         "again": step.again,
+        "at": step.at,
+        "undo_first": step.undo_first,
+        "dispensable": step.dispensable,
     }
 
 
@@ -68,10 +73,11 @@ def _action(action: Action) -> dict[str, JsonValue]:  # noqa: C901 - a table
         case Upload():
             found = {"action": "upload", "source": str(action.source), "to": action.to}
         case Probe():
-            alive = _command(action.alive) if action.alive else None
-            found = {"action": "probe", **_plain(action, without=("alive",)), "alive": alive}
+            found = {"action": "probe", **_probe(action)}
+        case Watch():
+            found = {"action": "watch", **_watch(action)}
         case PortFree():
-            found = {"action": "port-free", "port": action.port}
+            found = {"action": "port-free", "address": action.address, "port": action.port}
         case ReadHostKey():
             found = {"action": "read-host-key"}
         case Note():
@@ -80,6 +86,13 @@ def _action(action: Action) -> dict[str, JsonValue]:  # noqa: C901 - a table
             found = {"action": "wait", **_wait(action)}
         case ReleaseAssets() | PlaceManifest() | VerifyAssets():
             found = _assets(action)
+        case CreateMachine() | DestroyMachine():
+            verb = "create" if isinstance(action, CreateMachine) else "destroy"
+            found = {
+                "action": f"{verb}-machine",
+                "provider": action.provider,
+                "tag": action.tag,
+            }
     return found
 
 
@@ -124,15 +137,25 @@ def _command(command: Command) -> dict[str, JsonValue]:
     }
 
 
-def _plain(action: Probe, *, without: tuple[str, ...]) -> dict[str, JsonValue]:
-    """The fields that are JSON already."""
-    hidden = {*without, "on_failure"}
-    values = {item.name: getattr(action, item.name) for item in fields(action)}
+def _watch(watch: Watch) -> dict[str, JsonValue]:
+    """Without what counts for nothing in it."""
     return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-        if name not in hidden
+        "probes": [
+            {name: value for name, value in _probe(probe).items() if name not in {"tries", "every"}}
+            for probe in watch.probes
+        ],
+        "seconds": watch.seconds,
+        "every": watch.every,
+        "most_wrong": watch.most_wrong,
     }
+
+
+def _probe(probe: Probe) -> dict[str, JsonValue]:
+    values = {item.name: getattr(probe, item.name) for item in fields(probe)}
+    # `name` is the step's own.
+    server_name, _ = values.pop("name"), values.pop("on_failure")
+    alive = _command(probe.alive) if probe.alive else None
+    return {**values, "server_name": server_name, "status": list(probe.status), "alive": alive}
 
 
 def _sorted(values: Mapping[str, str]) -> dict[str, JsonValue]:

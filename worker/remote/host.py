@@ -101,11 +101,25 @@ class Host(Protocol):
         """
         ...
 
-    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer:  # noqa: ASYNC109
-        """GET 127.0.0.1:port on the host, through the SSH connection."""
+    async def http_get(
+        self,
+        port: int,
+        path: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - a silent site is an answer
+        address: str = "127.0.0.1",
+        name: str = "",
+        tls: bool = False,
+    ) -> HttpAnswer:
+        """GET address:port as the host sees it, through the SSH connection.
+
+        `name` is what is asked for, as `Host` and as TLS's SNI; empty: the address with the port,
+        and no SNI. With `tls` any certificate is taken. After `timeout` seconds in all the answer
+        is a problem, unless the host itself is silent too: HostUnreachable.
+        """
         ...
 
-    async def port_open(self, port: int) -> bool:
+    async def port_open(self, port: int, address: str = "127.0.0.1") -> bool:
         """Whether something on the host accepts connections to 127.0.0.1:port."""
         ...
 

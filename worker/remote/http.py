@@ -17,14 +17,14 @@ class Writer(Protocol):
     def write(self, data: bytes) -> Any: ...
 
 
-async def get(reader: Reader, writer: Writer, *, port: int, path: str) -> HttpAnswer:
+async def get(reader: Reader, writer: Writer, *, host: str, path: str) -> HttpAnswer:
     """The answer, its body cut at 64 KiB; whatever is no HTTP comes as a problem."""
     connection = h11.Connection(h11.CLIENT)
     request = h11.Request(
         method="GET",
         target=path,
         headers=[
-            ("Host", f"127.0.0.1:{port}"),
+            ("Host", host),
             ("User-Agent", "liftlock"),
             ("Accept", "*/*"),
             ("Connection", "close"),

@@ -27,6 +27,8 @@ ANSWER = 3.0
 #: OpenSSH allows ten sessions on a connection; two stay free to end the others.
 _CHANNELS = 8
 _SPARE = 2
+#: A forwarded port is no session; these are for looks, which are short.
+_FORWARDS = 32
 
 
 class Link:
@@ -41,10 +43,12 @@ class Link:
         gate: Gate,
     ) -> None:
         self.address = address
-        #: For steps and probes, which may take long.
+        #: For steps, which may take long.
         self.channels = Channels(_CHANNELS)
         #: For short calls about them.
         self.spare = Channels(_SPARE)
+        #: For looks at ports: one that had to wait for steps would be told as a silent site.
+        self.forwards = Channels(_FORWARDS)
         self._identities = identities
         self._jump = jump
         self._gate = gate
@@ -66,6 +70,15 @@ class Link:
 
     async def lines(self) -> Lines:
         return (await self._open())[1]
+
+    async def check(self) -> None:
+        """Raises HostUnreachable when the host is silent; its connection is given up then."""
+        connection, lines = self._connection, self._lines
+        if connection is None or lines is None or await lines.answer_within(ANSWER):
+            return
+        connection.abort()
+        silence = asyncssh.ConnectionLost(f"it said nothing for {ANSWER:g} s")
+        raise ssh.unreachable(self.address, silence)
 
     def heard(self) -> None:
         """The host said something, or is about to be asked."""
@@ -120,7 +133,8 @@ class Link:
 
     def _is_used(self) -> bool:
         through = any(link.is_open for link in self._through)
-        return bool(self.channels.used or self.spare.used or through or self._lock.locked())
+        used = self.channels.used or self.spare.used or self.forwards.used
+        return bool(used or through or self._lock.locked())
 
     def _silence(self) -> float:
         return asyncio.get_running_loop().time() - self._heard

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import asyncssh
 
-from worker.remote import calls, fetching, http, listing, ssh, transfer
+from worker.remote import calls, fetching, listing, ssh, transfer
 from worker.remote.following import Following, Patience
 from worker.remote.host import Fence, HttpAnswer, Listed, Listing, Output, Sent
 from worker.remote.link import Link
+from worker.remote.site import Site, ask
 from worker.steps.step import Command
 
 _LOCALHOST = "127.0.0.1"
@@ -45,21 +46,33 @@ class SshHost:
         async with self._link.channels:
             return await following.exit_code()
 
-    async def http_get(self, port: int, path: str, *, timeout: float) -> HttpAnswer:  # noqa: ASYNC109
+    async def http_get(
+        self,
+        port: int,
+        path: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - a silent site is an answer
+        address: str = _LOCALHOST,
+        name: str = "",
+        tls: bool = False,
+    ) -> HttpAnswer:
+        site = Site(address, port, name, tls=tls)
         connection = await self._link.connection()
         try:
-            async with asyncio.timeout(timeout), self._link.channels:
-                return await self._http_get(connection, port, path)
+            async with self._link.forwards, asyncio.timeout(timeout):
+                return await self._http_get(connection, site, path)
         except TimeoutError:
+            # The one that is silent may be the host.
+            await self._link.check()
             return HttpAnswer(0, "", problem=f"no answer within {timeout:g} s")
 
-    async def port_open(self, port: int) -> bool:
+    async def port_open(self, port: int, address: str = _LOCALHOST) -> bool:
         connection = await self._link.connection()
-        async with self._link.channels:
+        async with self._link.forwards:
             try:
-                _, writer = await connection.open_connection(_LOCALHOST, port, encoding=None)
+                _, writer = await connection.open_connection(address, port, encoding=None)
             except asyncssh.ChannelOpenError as error:
-                self._check_forwarding(error, port)
+                self._check_forwarding(error, f"{address}:{port}")
                 return False
             except (OSError, asyncssh.Error) as error:
                 raise ssh.unreachable(self._link.address, error) from error
@@ -99,24 +112,29 @@ class SshHost:
         await calls.tidy(self._link, days)
 
     async def _http_get(
-        self, connection: asyncssh.SSHClientConnection, port: int, path: str
+        self, connection: asyncssh.SSHClientConnection, site: Site, path: str
     ) -> HttpAnswer:
         try:
-            reader, writer = await connection.open_connection(_LOCALHOST, port, encoding=None)
+            reader, writer = await connection.open_connection(
+                site.address, site.port, encoding=None
+            )
         except asyncssh.ChannelOpenError as error:
-            self._check_forwarding(error, port)
+            self._check_forwarding(error, site.place)
             return HttpAnswer(0, "", problem="the port refuses connections")
         except (OSError, asyncssh.Error) as error:
             raise ssh.unreachable(self._link.address, error) from error
         try:
-            return await http.get(reader, writer, port=port, path=path)
+            answer = await ask(reader, writer, site, path)
         except (OSError, asyncssh.Error) as error:
-            return HttpAnswer(0, "", problem=f"the connection broke: {error}")
+            answer = HttpAnswer(0, "", problem=f"the connection broke: {error}")
         finally:
             writer.close()
+        if answer.problem and connection.is_closed():  # that to the host itself
+            lost = asyncssh.ConnectionLost("the connection broke")
+            raise ssh.unreachable(self._link.address, lost)
+        return answer
 
-    def _check_forwarding(self, error: asyncssh.ChannelOpenError, port: int) -> None:
+    def _check_forwarding(self, error: asyncssh.ChannelOpenError, target: str) -> None:
         """A server that forbids forwarding says nothing about the port."""
         if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
-            target = f"{_LOCALHOST}:{port}"
             raise ssh.forwarding_refused(self._link.address, target) from error

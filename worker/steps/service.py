@@ -161,10 +161,11 @@ def died(site: Site) -> Failure:
     return Failure("start-failed", "The site started and stopped by itself", _read_log(site))
 
 
-def port_free(port: int) -> PortFree:
+def port_free(port: int, address: str) -> PortFree:
     return PortFree(
         port,
-        Failure(
+        address=address,
+        on_failure=Failure(
             "port-in-use",
             f"Another program listens on port {port} of the host",
             f"Find it on the host with: ss -ltnp 'sport = :{port}'; then stop it, or repeat the "
@@ -173,7 +174,9 @@ def port_free(port: int) -> PortFree:
     )
 
 
-def answers(site: Site, recipe: Recipe, *, port: int, path: str, alive: Command) -> Probe:
+def answers(
+    site: Site, recipe: Recipe, *, port: int, path: str, alive: Command, address: str
+) -> Probe:
     """The page of the recipe's `check`, asked for until it is right."""
     check = recipe.check
     wanted = " or ".join(str(status) for status in check.status)
@@ -192,6 +195,7 @@ def answers(site: Site, recipe: Recipe, *, port: int, path: str, alive: Command)
             f"The site does not answer {path} with {wanted}{containing}",
             _read_log(site),
         ),
+        address=address,
     )
 
 

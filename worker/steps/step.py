@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from app.domain.step import OnCancel, OnUnknown
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
+from worker.steps.machine import CreateMachine, DestroyMachine
 
 __all__ = [
     "Action",
@@ -23,6 +24,7 @@ __all__ = [
     "Step",
     "Upload",
     "Wait",
+    "Watch",
 ]
 
 
@@ -78,6 +80,19 @@ class Probe:
     contains: str | None
     alive: Command | None  # run between tries; non-zero: the process died, so fail at once
     on_failure: Failure
+    address: str = "127.0.0.1"  # what the host is to connect to
+    name: str = ""  # the name asked for (`Host`, and SNI); empty: the address with the port
+    tls: bool = False  # any certificate is taken: SSH vouches for the host
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Probes asked again and again for a while; it fails once one of them stays wrong."""
+
+    probes: tuple[Probe, ...]  # their own `tries` and `every` count for nothing here
+    seconds: float  # how long it is watched; a successor of a worker goes on from where it was
+    every: float = 2.0  # seconds between two rounds
+    most_wrong: int = 2  # wrong answers of one probe in a row, after which it fails
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,7 @@ class PortFree:
 
     port: int
     on_failure: Failure
+    address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,7 @@ Action = (
     Command
     | Upload
     | Probe
+    | Watch
     | PortFree
     | ReadHostKey
     | Note
@@ -123,6 +140,8 @@ Action = (
     | ReleaseAssets
     | PlaceManifest
     | VerifyAssets
+    | CreateMachine
+    | DestroyMachine
 )
 
 
@@ -133,9 +152,16 @@ class Step:
     name: str
     title: str
     action: Action
-    undo: Command | None = None
+    undo: Command | Note | None = None
     on_cancel: OnCancel = OnCancel.INTERRUPT
     #: A command is a question to the host: exit code 0 says done, 1 not done, others ask a person.
     on_unknown: OnUnknown | Command = OnUnknown.REPEAT
     #: Whether it is done again when the job comes back from waiting, as a look at the host is.
     again: bool = False
+    #: The name of the host that it is done on, and undone; empty: the job's own.
+    at: str = ""
+    #: Whether its undo goes before that of later steps: traffic turns back before all else.
+    undo_first: bool = False
+    #: Whether it is passed over when its host is gone or useless: what it would stop is gone with
+    #: it. Before a machine is removed, also when it fails in another way.
+    dispensable: bool = False

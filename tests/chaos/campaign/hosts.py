@@ -75,6 +75,8 @@ class Host(Program):
         return {
             "name": self.name,
             "address": self.place.address,
+            # The router of another host comes to its sites there.
+            "site_address": self.place.address,
             "port": self.port,
             "user": pwd.getpwuid(os.geteuid()).pw_name if sshd() else DEMO_USER,
             "host_key": self.public_key,

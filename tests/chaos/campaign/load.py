@@ -8,7 +8,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 
@@ -19,8 +19,10 @@ FINAL = frozenset({"succeeded", "failed", "canceled", "superseded"})
 _AGAIN, _LOOK = 0.5, 2.0
 #: Part of the jobs that their client follows to the end.
 _FOLLOWED = 0.2
-#: The same request is under way at another API; too many of them.
-_PASSING = {httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS}
+#: The same request is under way at another API.
+_PASSING = "idempotency-in-progress"
+#: How an app server is put into service, so that the next job has not to wait for long.
+_BRIEFLY = {"partial": True, "drain": 2, "watch": 1}
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,40 @@ class Load:
         if job is None:
             return
         self.accepted += 1
+        self._note_accepted(order, job)
+        is_routed = order.instance in self.world.routed
+        if order.is_followed or is_routed:
+            job = await self._followed(job)
+        if is_routed and job is not None and job["status"] == "succeeded":
+            await self._activate(order, job["app_server"])
+
+    async def _activate(self, order: Order, app_server: dict[str, Any]) -> None:
+        """Put what was built into service, whatever has become of it since."""
+        self.asked += 1
+        headers = {"Idempotency-Key": str(uuid5(UUID(order.key), "activate"))}
+        place = f"/v1/app-servers/{app_server['id']}/activate"
+        job = await self._answered("POST", place, json=_BRIEFLY, headers=headers)
+        if job is None:
+            return
+        self.accepted += 1
+        self._note_accepted(order, job)
+        await self._followed(job)
+
+    async def _followed(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """The job once it has ended."""
+        found: dict[str, Any] | None = job
+        while found is not None:
+            self._note("seen", {"job": found["id"], "status": found["status"]})
+            if found["status"] in FINAL:
+                self.followed += 1
+                break
+            await asyncio.sleep(_LOOK)
+            found = await self._answered("GET", f"/v1/jobs/{found['id']}")
+        return found
+
+    def _note_accepted(self, order: Order, job: dict[str, Any]) -> None:
         line = {"job": job["id"], "instance": order.instance, "host": self._host_of(order)}
         self._note("accepted", line)
-        while order.is_followed and job is not None:
-            self._note("seen", {"job": job["id"], "status": job["status"]})
-            if job["status"] in FINAL:
-                self.followed += 1
-                return
-            await asyncio.sleep(_LOOK)
-            job = await self._answered("GET", f"/v1/jobs/{job['id']}")
 
     def _note(self, file: str, line: dict[str, Any]) -> None:
         with (self.world.folder / f"{file}.jsonl").open("a") as notes:
@@ -100,7 +127,7 @@ class Load:
                 if answer.is_success:
                     found: dict[str, Any] = answer.json()
                     return found
-                if answer.is_client_error and answer.status_code not in _PASSING:
+                if answer.is_client_error and answer.json().get("code") != _PASSING:
                     self.refused.append(f"{method} {path}: {answer.status_code} {answer.text}")
                     return None
             self.repeated += 1

@@ -17,6 +17,15 @@ _STEP = """
       n=0
       while [ "$n" -lt {naps} ]; do n=$((n + 1)); echo "line $n of {name}"; sleep 0.2; done
       say end"""
+#: Which of the app servers has its background parts running is told by the last lines of `diary`.
+_BACKGROUND = """
+  - name: worker
+    run: |
+      say() {{ echo "$(date +%s%N) $1 $LIFTLOCK_STEP $INSTANCE" >> "$EFFECTS"; }}
+      say begin
+      echo "{verb} ${{RELEASE_DIR##*-}}" >> "$SHARED_DIR/diary"
+      sleep 0.3
+      say end"""
 _RECIPE = """
 name: {name}
 settings:
@@ -27,13 +36,21 @@ start:
   run: exec timeout {seconds} {server}
 stop: {{timeout: 2}}
 check: {{path: /, tries: 200, every: 0.2}}
+background:
+  start:{start}
+  stop:{stop}
 """
 
 
 def source() -> str:
     """YAML for POST /v1/recipes."""
     steps = "".join(_STEP.format(name=name, naps=naps) for name, naps in _STEPS.items())
-    return _RECIPE.format(name=NAME, steps=steps, seconds=_SECONDS, server=_server())
+    start, stop = (
+        _BACKGROUND.format(verb=verb).replace("\n", "\n  ") for verb in ("start", "stop")
+    )
+    return _RECIPE.format(
+        name=NAME, steps=steps, seconds=_SECONDS, server=_server(), start=start, stop=stop
+    )
 
 
 def _server() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.chaos.campaign import recipe
+from tests.chaos.campaign.edge import Edge
 from tests.chaos.campaign.hosts import Host
 from tests.chaos.campaign.network import Network, Place, free_port
 from tests.chaos.campaign.processes import Clock, Supervised, faketime, has_connection, until
@@ -62,11 +63,14 @@ class World:
     postgres: Postgres
     redis: Redis
     hosts: list[Host]
+    edge: Edge
     workers: list[Worker]
     apis: list[Api]
     token: str
     #: Host of each instance, both by name.
     instances: dict[str, str]
+    #: Names of those behind the router.
+    routed: set[str] = field(default_factory=set)
     #: One for each API.
     clients: list[httpx.AsyncClient] = field(init=False)
 
@@ -78,6 +82,11 @@ class World:
             )
             for api in self.apis
         ]
+
+    @property
+    def near(self) -> list[Host]:
+        """Hosts whose sites the router reaches, and is in front of: two, or on loopback its own."""
+        return self.hosts[: 2 if self.edge.host.place.prefix else 1]
 
     @property
     def liftlock(self) -> list[Supervised]:
@@ -121,7 +130,9 @@ async def _build(folder: Path, network: Network, stack: ExitStack, *, is_fenced:
     for host in hosts:
         stack.callback(host.sweep)
         stack.callback(host.end, signal.SIGTERM)
-    await asyncio.gather(*(program.start() for program in (postgres, redis, *hosts)))
+    edge = Edge(folder / "edge.log", folder / "edge", hosts[0])
+    stack.callback(edge.end, signal.SIGTERM)
+    await asyncio.gather(*(program.start() for program in (postgres, redis, edge, *hosts)))
     await asyncio.to_thread(migrate, postgres.url)
     environment = _environment(postgres, redis)
     apis = [_api(folder, environment, center, number) for number in range(1, APIS + 1)]
@@ -132,7 +143,7 @@ async def _build(folder: Path, network: Network, stack: ExitStack, *, is_fenced:
     for program in (*apis, *workers):
         stack.callback(program.end, signal.SIGKILL)
     token = await asyncio.to_thread(make_token, environment)
-    return World(folder, network, postgres, redis, hosts, workers, apis, token, {})
+    return World(folder, network, postgres, redis, hosts, edge, workers, apis, token, {})
 
 
 def _host(folder: Path, network: Network, number: int) -> Host:
@@ -186,13 +197,16 @@ async def _populate(world: World) -> None:
     for host in world.hosts:
         host.trust(keys)
         (await client.post("/v1/hosts", json=host.body())).raise_for_status()
+    (await client.post("/v1/routers", json=world.edge.body())).raise_for_status()
     headers = {"Content-Type": "application/yaml"}
     made = await client.post("/v1/recipes", content=recipe.source(), headers=headers)
     made.raise_for_status()
     repository = sites.repository(world.folder / "site")
     for number in range(INSTANCES):
         host, name = world.hosts[number % HOSTS], f"site-{number + 1}"
+        routed = {"router": world.edge.name, "domain": f"{name}.invalid"}
         body = {
+            **(routed if host in world.near else {}),
             "name": name,
             "recipe": recipe.NAME,
             "repository": repository,
@@ -202,3 +216,5 @@ async def _populate(world: World) -> None:
         }
         (await client.post("/v1/instances", json=body)).raise_for_status()
         world.instances[name] = host.name
+        if "router" in body:
+            world.routed.add(name)

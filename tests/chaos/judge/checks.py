@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.chaos.judge import spans
+from tests.chaos.judge import served, spans
 from tests.chaos.judge.history import FINAL, FINAL_EVENTS, TAKEN, Event, History, Job, Mark, clock
 
 #: States of an app server in which somebody still has to do something.
@@ -181,6 +181,12 @@ def torn(history: History) -> Iterator[Finding]:
             yield Finding(None, "a line that no step writes", (told,))
 
 
+def in_service(history: History) -> Iterator[Finding]:
+    """One whole set serves: Postgres, the router, `current` and the background parts agree."""
+    for what, evidence in served.wrong(history):
+        yield Finding(None, what, evidence)
+
+
 #: By the name that the report has for it.
 CHECKS: Mapping[str, Callable[[History], Iterator[Finding]]] = {
     "lost": lost,
@@ -195,6 +201,7 @@ CHECKS: Mapping[str, Callable[[History], Iterator[Finding]]] = {
     "tokens": tokens,
     "leftovers": leftovers,
     "torn": torn,
+    "service": in_service,
 }
 
 

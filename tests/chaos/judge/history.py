@@ -135,6 +135,24 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class Served:
+    """An instance behind the router, when all was over; numbers are those of app servers."""
+
+    instance: str
+    #: As Postgres has them.
+    active: frozenset[int]
+    #: Where those listen, and where the router passes requests on.
+    wanted: frozenset[str]
+    routed: frozenset[str]
+    #: Whether the router is known to have what is wanted of it.
+    is_settled: bool
+    #: Whose background parts were told to start last.
+    background: frozenset[int]
+    #: Where the link `current` leads.
+    current: int | None
+
+
+@dataclass(frozen=True)
 class History:
     accepted: Sequence[Accepted] = ()
     faults: Sequence[Fault] = ()
@@ -145,6 +163,7 @@ class History:
     steps: Sequence[Step] = ()
     app_servers: Sequence[AppServer] = ()
     locks: Sequence[Lock] = ()
+    served: Sequence[Served] = ()
     #: Keys that are left in Redis after their longest life.
     redis_locks: Sequence[str] = ()
     seed: int | None = None

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 from redis import Redis
 
+from tests.chaos.judge import served
 from tests.chaos.judge.history import (
     Accepted,
     AppServer,
@@ -62,7 +63,7 @@ def read(
     """Call when nothing runs any more; with Redis it waits for what only has to expire."""
     marks, torn = _read_effects(folder)
     with ThreadPoolExecutor(1) as thread:  # there may be a loop around us
-        rows = thread.submit(asyncio.run, _rows(database_url)).result()
+        rows = thread.submit(asyncio.run, _rows(folder, database_url)).result()
     return History(
         accepted=[Accepted(**line) for line in _lines(folder / "accepted.jsonl")],
         faults=[Fault(**line) for line in _lines(folder / "faults.jsonl")],
@@ -109,7 +110,7 @@ def _mark(found: re.Match[str], host: str, line: int) -> Mark:
     )
 
 
-async def _rows(url: str) -> dict[str, Any]:
+async def _rows(folder: Path, url: str) -> dict[str, Any]:
     connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=30)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -124,6 +125,9 @@ async def _rows(url: str) -> dict[str, Any]:
                 "app_servers": [
                     AppServer(row["name"], str(row["job_id"]), row["status"])
                     for row in await connection.fetch(_APP_SERVERS)
+                ],
+                "served": [
+                    served.read(folder, row) for row in await connection.fetch(served.QUERY)
                 ],
                 "locks": [Lock(**row) for row in await connection.fetch(_LOCKS)],
             }

@@ -41,6 +41,10 @@ BAD = [
         {"supervisor": "supervisord", "supervisor_options": {"config": "a\u0007b"}},
     ),
     ("/labels/a", {"labels": {"a": 1}}),
+    ("/site_address", {"site_address": "web-1.example.org"}),
+    ("/site_address", {"site_address": "0.0.0.0"}),
+    ("/site_address", {"site_address": "fd00::1"}),
+    ("/places", {"places": 0}),
     ("/capacity", {"capacity": 0}),
     ("/port_last", {"port_first": 3000, "port_last": 2999}),
     ("/status", {"status": "unreachable"}),
@@ -72,6 +76,8 @@ async def test_what_is_not_said_has_the_documented_default(client):
         "sudo": False,
         "supervisor": "none",
         "capacity": 2,
+        "site_address": "127.0.0.1",
+        "places": None,
         "port_first": 20000,
         "port_last": 29999,
         "status": "ready",
@@ -105,6 +111,15 @@ async def test_a_patch_changes_what_it_names_and_null_takes_away(client, host):
     assert response.headers["etag"] == 'W/"3"'
     changed = {"pool": None, "labels": {"rack": "7"}, "capacity": 2, "version": 3}
     assert response.json() == {**host, **changed, "updated_at": response.json()["updated_at"]}
+
+
+async def test_a_host_tells_where_its_sites_listen_and_how_many_fit(client, host):
+    body = {"site_address": "10.0.0.11", "places": 20}
+    changed = await made(client.patch("/v1/hosts/alpha", json=body, headers={"If-Match": "*"}))
+    assert changed | body == changed
+    none = {"places": None, "site_address": None}
+    back = await made(client.patch("/v1/hosts/alpha", json=none, headers={"If-Match": "*"}))
+    assert (back["places"], back["site_address"]) == (None, "127.0.0.1")
 
 
 async def test_a_patch_may_say_that_it_is_a_merge_patch(client, host):
@@ -142,6 +157,27 @@ async def test_a_host_is_closed_and_opened_by_its_status(client, host):
         assert (await made(client.patch("/v1/hosts/alpha", json=body, headers=headers)))[
             "status"
         ] == status
+
+
+async def test_a_host_tells_why_it_is_in_quarantine_until_somebody_sets_its_status(
+    client, db, host
+):
+    reason = {"code": "host-unreachable", "detail": "Twice.", "job": None}
+    async with db.transaction() as session:
+        await store.hosts.quarantine(session, await store.hosts.lock(session, "alpha"), reason)
+    shown = (await client.get("/v1/hosts/alpha")).json()
+    assert shown["status_reason"].pop("at")
+    assert (shown["status"], shown["status_reason"]) == ("quarantined", reason)
+    body, headers = {"status": "ready"}, {"If-Match": f'W/"{shown["version"]}"'}
+    opened = await made(client.patch("/v1/hosts/alpha", json=body, headers=headers))
+    assert (opened["status"], opened["status_reason"]) == ("ready", None)
+
+
+async def test_the_hosts_of_one_pool_are_listed(client, host):
+    for name, pool in (("b", "web"), ("c", "web"), ("d", "other")):
+        await made(client.post("/v1/hosts", json={**HOST, "name": name, "pool": pool}))
+    listed = (await client.get("/v1/hosts", params={"pool": "web"})).json()["items"]
+    assert [one["name"] for one in listed] == ["b", "c"]
 
 
 async def test_a_host_is_reached_through_another(client, host):

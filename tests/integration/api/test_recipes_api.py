@@ -1,4 +1,5 @@
 import asyncio
+import json
 import threading
 
 import pytest
@@ -73,6 +74,24 @@ async def test_every_error_of_a_recipe_is_told_with_line_and_key(client):
 async def test_an_error_of_a_json_document_is_told_with_its_key(client):
     body = {"document": {"name": "plain", "start": {"run": "x"}, "check": {"tries": "many"}}}
     assert pointers(await client.post("/v1/recipes", json=body)) == ["/document/check/tries"]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 86_401])
+@pytest.mark.parametrize(
+    ("part", "pointer"),
+    [
+        ({"build": [{"name": "a", "run": "b", "timeout": None}]}, "/build/0/timeout"),
+        ({"stop": {"timeout": None}}, "/stop/timeout"),
+        ({"check": {"timeout": None}}, "/check/timeout"),
+    ],
+)
+async def test_a_time_that_is_no_time_at_all_or_without_end_is_refused(
+    client, part, pointer, seconds
+):
+    told = json.loads(json.dumps(part).replace("null", str(seconds)))
+    body = {"document": {"name": "plain", "start": {"run": "x"}, "check": {}, **told}}
+    response = await client.post("/v1/recipes", json=body)
+    assert (response.status_code, pointers(response)) == (422, [f"/document{pointer}"])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
     await put(client, "API_KEY", CANARY)
     job = await made(client.post("/v1/jobs", json={"kind": "provision", "instance": "shop"}))
     await made(client.post("/v1/locks", json={"on": "all", "message": "not today"}))
+    edge = {"name": "edge", "kind": "caddy", "host": "alpha"}
+    await made(client.post("/v1/routers", json=edge))
     row = await worked.claim(db, job["id"])
     await services.asset_releases.record(db, row, published())
     # Else its stream would go on.
@@ -44,6 +46,8 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
         if "GET" not in getattr(route, "methods", ()):
             continue
         path = route.path.replace("/hosts/{ref}", "/hosts/alpha")
+        path = path.replace("/app-servers/{ref}", "/app-servers/shop:1")
+        path = path.replace("/routers/{ref}", "/routers/edge")
         path = path.replace("/locks/{name}", "/locks/manual:all")
         for part, value in parts.items():
             path = path.replace(part, value)

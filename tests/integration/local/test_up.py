@@ -70,7 +70,7 @@ def test_everything_answers_and_stops_and_comes_back_with_its_data(run_up, home)
     assert httpx.get(f"{first.address}/readyz", trust_env=False).status_code == 200
     with Redis.from_url(variables(first.data)["LIFTLOCK_REDIS_URL"]) as redis:
         redis.set("kept", "yes")
-    assert set(first.children) == {"postgres", "redis", "caddy", "api", "worker-1"}
+    assert set(first.children) == {"postgres", "redis", "caddy", "router", "api", "worker-1"}
     pids, assets = first.children.values(), variables(first.data)["LIFTLOCK_ASSETS_URL"]
     assert httpx.get(assets, trust_env=False).headers["Server"] == "Caddy"
     assert first.stop() == 0
@@ -167,7 +167,7 @@ def test_a_path_that_is_no_socket_address_is_reached_through_a_short_link(run_up
 def test_given_servers_are_used_and_none_is_started(run_up, database_url, redis_url):
     env = {"LIFTLOCK_DATABASE_URL": database_url, "LIFTLOCK_REDIS_URL": redis_url}
     up = run_up(**env, LIFTLOCK_ASSETS_STORE="s3://bucket/assets").wait_for(UP)
-    assert set(up.children) == {"api", "worker-1"}
+    assert set(up.children) == {"router", "api", "worker-1"}
     assert not (up.data / "postgres").exists()
 
 

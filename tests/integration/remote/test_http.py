@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.sshd import running_sshd
 from worker.remote.errors import ForwardingRefused
+from worker.steps.step import Command
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ async def test_silence_ends_after_the_timeout(host, website):
     website.silent = True
     answer = await host.http_get(website.port, "/", timeout=0.3)
     assert (answer.status, answer.problem) == (0, "no answer within 0.3 s")
+
+
+async def test_a_look_at_a_site_waits_for_no_step(server, connect, website):
+    host, said = connect(server), asyncio.Queue()
+    command = Command("echo begun; until [ -e ../go ]; do sleep 0.05; done")
+    steps = [
+        asyncio.create_task(host.run(command, name=f"j-{n}", secrets={}, output=said.put))
+        for n in range(9)  # more than a connection carries
+    ]
+    for _ in range(8):
+        await said.get()
+    answer = await host.http_get(website.port, "/", timeout=5)
+    (server.home / "go").touch()
+    assert answer.status == 200
+    assert await asyncio.gather(*steps) == [0] * 9
 
 
 async def test_a_closed_port_is_a_problem(host, closed_port):

@@ -11,7 +11,7 @@ from app.domain.event import EventType
 from app.domain.job import Answer, Ending, EndingWhy, JobKind, JobStatus, Outcome
 from app.errors import Conflict, NotFound, TooEarly
 from app.models.base import new_id
-from tests.support import factories
+from tests.support import deployments, factories
 from tests.support.worked import begin, claim, hand_over, suspend
 
 ACTOR = {"actor": "ann"}
@@ -179,9 +179,28 @@ async def test_a_repeated_job_is_a_new_one_with_the_same_order(db, queue, vault)
     await cancel(db, queue, first.job)
     again = await services.commands.retry(db, queue, vault, first.job.id, request_id="r", **ACTOR)
     assert again.job.retry_of == first.job.id
-    assert again.job.params == {"instance": "shop", "host": "alpha", "revision": "v2"}
+    asked = {name: again.job.params[name] for name in ("instance", "host", "revision")}
+    assert asked == {"instance": "shop", "host": "alpha", "revision": "v2"}
     assert (again.job.priority, again.job.actor) == (7, "ann")
     assert again.app_server.number == first.app_server.number + 1
+
+
+async def test_a_repeated_job_has_another_machine_made(db, queue, vault):
+    await factories.add_instance(db, provider="cloud")
+    first = await factories.request(db, queue, vault)
+    await cancel(db, queue, first.job)
+    again = await services.commands.retry(db, queue, vault, first.job.id, request_id="r", **ACTOR)
+    assert (first.host_name, again.host_name) == ("shop-1", "shop-2")
+    assert (again.job.retry_of, again.job.params["provider"]) == (first.job.id, "cloud")
+
+
+async def test_a_job_whose_machine_is_forgotten_can_be_repeated(db, queue, vault):
+    await factories.add_instance(db, provider="cloud")
+    first = await factories.request(db, queue, vault)
+    await cancel(db, queue, first.job)
+    await deployments.execute(db, "UPDATE jobs SET host_id = NULL")
+    again = await services.commands.retry(db, queue, vault, first.job.id, request_id="r", **ACTOR)
+    assert again.host_name == "shop-2"
 
 
 async def test_only_what_failed_can_be_repeated(db, queue, vault, waiting):

@@ -10,6 +10,7 @@ from app import services
 from app.domain.event import EventType
 from app.domain.job import JobKind, JobStatus, OnConflict
 from app.errors import AlreadyWaiting, Unavailable
+from app.services.job_request import Terms
 from app.store.database import Database
 from tests.support import factories
 from tests.support.worked import claim, finish
@@ -76,12 +77,14 @@ async def test_a_job_that_begins_later_than_asked_is_not_returned(ask, site):
     assert (await ask(OnConflict.RETURN)).id != first.id
 
 
-async def test_a_job_with_the_settings_of_yesterday_is_not_returned(db, ask, vault):
+async def test_a_job_with_the_settings_of_yesterday_is_not_returned(db, ask, queue, vault):
     source = factories.MINIMAL_RECIPE + "settings:\n  WORKERS:\n    type: int\n    default: 2\n"
     host = await factories.add_host(db)
     await factories.add_instance(db, recipe=await factories.add_recipe(db, source), host=host)
     first = await ask()
-    await services.instances.change(db, vault, "shop", {"settings": {"WORKERS": 4}}, expected=None)
+    await services.instances.change(
+        db, queue, vault, "shop", {"settings": {"WORKERS": 4}}, expected=None, terms=Terms("tests")
+    )
     assert (await ask(OnConflict.RETURN)).id != first.id
 
 

@@ -1,14 +1,19 @@
 """Whatever a worker may do of app.services is refused to one that lost its job, and judged here."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import pytest
 
-from app import services
+from app import services, store
 from app.domain.app_server import AppServerStatus, WrongState
 from app.domain.event import EventType
+from app.domain.host_spec import HostSpec
 from app.domain.job import JobStatus, Outcome, StepStatus, lock_names
+from app.domain.machine import Machine as State
+from app.domain.machine import MachineStatus
 from app.errors import LostOwnership
+from app.models import Machine
 from app.store.database import driver
 from tests.support import losing, writes
 from tests.support.asset_reports import published
@@ -17,10 +22,22 @@ from tests.support.losing import LATER, Lost
 EVENT = (EventType.STEP_OUTPUT, {"number": 1, "step": "look", "text": "from the past"})
 DONE = {"status": StepStatus.SUCCEEDED, "exit_code": 0, "duration_ms": 1, "facts": {}}
 
+MACHINE = UUID("0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c12")
+SPEC = HostSpec(name="alpha", address="past.invalid", user="past")
+
 Deed = Callable[[Lost], Awaitable[object]]
 
 #: What a worker may do of app.services, as attempt 1 does it.
 REFUSED: dict[str, Deed] = {
+    "activation.activate": lambda lost: services.activation.activate(
+        lost.db, lost.job, on=[], off=[_app_server(lost)], route_version=9
+    ),
+    "activation.apply_route": lambda lost: services.activation.apply_route(lost.db, lost.job, 9),
+    "activation.forget_route": lambda lost: services.activation.forget_route(lost.db, lost.job),
+    "activation.terminated": lambda lost: services.activation.terminated(
+        lost.db, lost.job, _app_server(lost)
+    ),
+    "activation.want_route": lambda lost: services.activation.want_route(lost.db, lost.job, 9),
     "asset_releases.mark_verified": lambda lost: services.asset_releases.mark_verified(
         lost.db, lost.job, "c0ffee-1"
     ),
@@ -81,10 +98,21 @@ REFUSED: dict[str, Deed] = {
     "execution.start_step": lambda lost: services.execution.start_step(
         lost.db, lost.job, number=1, name="past", title="Past"
     ),
+    "machines.give_up": lambda lost: services.machines.give_up(lost.db, lost.job),
+    "machines.reached": lambda lost: services.machines.reached(lost.db, lost.job, SPEC),
+    "machines.record": lambda lost: services.machines.record(
+        lost.db, lost.job, MACHINE, State("ll-1", MachineStatus.UNKNOWN)
+    ),
     "fencing.raise_token": lambda lost: services.fencing.raise_token(
         lost.db, lost.job, lock=f"instance:{lost.job.instance_id}", ours=1, host=99
     ),
 }
+
+
+def _app_server(lost: Lost) -> UUID:
+    assert lost.work.app_server is not None
+    return lost.work.app_server.id
+
 
 #: What needs no refusal, and why.
 HARMLESS = {
@@ -92,8 +120,10 @@ HARMLESS = {
         [
             "claiming.reveal_secrets",
             "execution.is_told",
+            "identities.list_all",
             "identities.private_keys",
             "jobs.has_ended",
+            "orphans.records",
             "traces.follow",
             "work.look",
         ],
@@ -101,7 +131,20 @@ HARMLESS = {
     ),
     "execution.step_started": "makes a value",
     **dict.fromkeys(
-        ["recovery.dispatch", "recovery.recover", "housekeeping.tidy"],
+        [
+            "dirty_routes.sweep",
+            "housekeeping.tidy",
+            "machines.close",
+            "orphans.forget",
+            "orphans.mark_vanished",
+            "orphans.report",
+            "recovery.dispatch",
+            "recovery.recover",
+            "retention.repeat",
+            "retention.sweep",
+            "router_looks.begin",
+            "router_looks.end",
+        ],
         "the sweeper's: for no attempt; each row is locked and looked at before it is written",
     ),
 }
@@ -109,7 +152,11 @@ HARMLESS = {
 
 @pytest.fixture
 async def held(db, queue, vault):
-    return await losing.hold(db, queue, vault)
+    lost = await losing.hold(db, queue, vault)
+    machine = Machine(id=MACHINE, tag="ll-1", provider="cloud", host_id=lost.job.host_id)
+    async with db.transaction() as session:
+        await store.machines.add(session, machine)
+    return lost
 
 
 @pytest.fixture(params=losing.WAYS)

@@ -257,6 +257,14 @@ async def test_the_end_of_a_job_names_those_that_may_run_now(db, queue, vault, j
     assert rivals == [(newer.id, 1)]
 
 
+async def test_a_host_is_not_marked_for_another_one_that_did_not_answer(db, job):
+    running = (await _claim(db, job)).job
+    running.plan = [{"name": "switch", "at": "edge"}]
+    error = {"code": "host-unreachable", "step": "switch"}
+    await services.ending.settle(db, running, status=JobStatus.FAILED, error=error)
+    assert await _host_status(db) is HostStatus.READY
+
+
 async def test_an_unreachable_host_is_marked_and_marked_ready_again(db, queue, vault, site, job):
     error = {"code": "host-unreachable"}
     running = (await _claim(db, job)).job

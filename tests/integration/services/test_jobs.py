@@ -103,7 +103,7 @@ async def test_an_unknown_name_is_refused_with_its_place(db, queue, vault, value
 
 async def test_an_instance_without_a_host_needs_one_in_the_request(db, queue, vault):
     await factories.add_instance(db)
-    with pytest.raises(Invalid, match="no host of its own"):
+    with pytest.raises(Invalid, match="no host, pool or provider"):
         await factories.request(db, queue, vault)
 
 

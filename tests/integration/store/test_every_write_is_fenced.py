@@ -68,19 +68,41 @@ GUARDS: dict[str, Statement] = {
 
 #: What a worker writes behind one of these, in one transaction: proven with the services below.
 BEHIND_A_GUARD = {
+    "app_servers.add",
     "app_servers.move",
+    "app_servers.set_address",
     "app_servers.set_commit",
     "asset_releases.mark_verified",
     "asset_releases.record",
+    "attempts.keep_given_up",
+    "attempts.keep_next",
     "attempts.requeue",
+    "dirty_routes.forget",
+    "hosts.quarantine",
     "hosts.touch",
     "instances.mark_participant_created",
     "instances.mark_prepared",
+    "jobs.add",
+    "machines.add",
+    "machines.change",
+    "routes.activate",
+    "routes.apply",
+    "routes.deactivate",
+    "routes.keep_activated",
+    "routes.want",
+    "standing.keep_unconfirmed",
+    "standing.mark_cleaned",
 }
 
 #: What is neither, and why no old attempt does harm with it.
 OTHERS = {
     "hosts.note_status": "its own guard: who ended the job, and only while no later job ended",
+    **dict.fromkeys(
+        ["looks.drifted", "looks.note", "looks.take"],
+        "the sweeper's: a wish, of what no job is about and nobody changed since it was read back",
+    ),
+    "dirty_routes.leave": "whoever gives an instance another router, under the instance's lock",
+    "machines.close": "for no job: what is so by the rows of machines that are gone",
     "jobs.order_end": "whoever has locked the row of a job without a living worker",
     **dict.fromkeys(
         ["app_servers.new", "jobs.new"], "an object that is in no table; its INSERT is beside it"
@@ -100,9 +122,9 @@ OTHERS = {
     ),
     **dict.fromkeys(
         [
-            "app_servers.add",
             "hosts.add",
             "hosts.delete",
+            "hosts.forget_ends",
             "idempotency.add",
             "identities.add",
             "identities.deactivate_all",
@@ -112,11 +134,15 @@ OTHERS = {
             "instances.delete_secret",
             "instances.put_secret",
             "instances.touch",
-            "jobs.add",
             "jobs.answer",
             "locks.lift",
             "locks.place",
+            "looks.hasten",
             "recipes.add_version",
+            "routers.add",
+            "routers.delete",
+            "routers.touch",
+            "routers.want_again",
             "tokens.add",
             "tokens.mark_used",
             "tokens.revoke",

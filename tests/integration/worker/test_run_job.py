@@ -3,12 +3,14 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from app import services
 from app.domain.event import EventType
 from app.domain.job import JobKind, JobStatus, LeasePolicy
-from tests.support import factories
+from tests.support import deployments, factories
 from tests.support.told import said
 from worker import engine
 from worker.jobs.run_job import run_job
@@ -70,19 +72,31 @@ async def test_work_goes_on_when_redis_loses_everything(
     assert (await services.jobs.get(db, job.id)).job.status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [("new", "error"), ("waiting", "error"), ("configuring", "failed"), ("running", "running")],
+)
 async def test_a_bug_fails_the_job_and_does_not_stop_the_worker(
-    db, queue, vault, ctx, site, monkeypatch
+    db, queue, vault, ctx, site, monkeypatch, status, final
 ):
+    """Case 16: the app server fails as by any other error, and the worker's log has the trace."""
+
     async def broken(*_, **__):
+        await deployments.execute(db, "UPDATE app_servers SET status = $1", status)
         raise KeyError("a bug")
 
     monkeypatch.setattr(engine, "run", broken)
     await site()
     job = (await factories.request(db, queue, vault)).job
-    await run_job(ctx, str(job.id), 1)
+    with capture_logs() as logs:
+        await run_job(ctx, str(job.id), 1)
     view = await services.jobs.get(db, job.id)
-    assert view.job.error["code"] == "internal-error"
-    assert view.app_server.status == "error"
+    assert (view.job.status, view.job.error["code"]) == (JobStatus.FAILED, "internal-error")
+    assert view.job.service_state == "unknown"
+    assert view.app_server.status == final
+    assert (await factories.event_types(db, job.id))[-1] == EventType.JOB_FAILED
+    crashed = [one for one in logs if one["event"] == "job.crashed"]
+    assert [(one["job"], one["exc_info"]) for one in crashed] == [(str(job.id), True)]
 
 
 async def test_a_late_wake_up_does_nothing(db, queue, vault, ctx, site):

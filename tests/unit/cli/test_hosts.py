@@ -69,8 +69,12 @@ def test_every_option_has_its_field(cli, api, tmp_path):
         "conf=/etc/s",
         "--supervisor-option",
         "ctl=a=b",
+        "--site-address",
+        "10.0.0.10",
         "--pool",
         "blue",
+        "--places",
+        "20",
         "--label",
         "rack=1",
         "--capacity",
@@ -92,7 +96,9 @@ def test_every_option_has_its_field(cli, api, tmp_path):
             "jump_host": "gate",
             "supervisor": "supervisord",
             "supervisor_options": {"conf": "/etc/s", "ctl": "a=b"},
+            "site_address": "10.0.0.10",
             "pool": "blue",
+            "places": 20,
             "labels": {"rack": "1"},
             "capacity": 5,
             "port_first": 20000,
@@ -132,6 +138,13 @@ def test_a_change_carries_the_etag_and_only_what_was_named(cli, api):
     patch = api.requests[-1]
     assert patch.headers["If-Match"] == 'W/"7"'
     assert json.loads(patch.content) == {"labels": {"room": "2"}, "jump_host": None}
+
+
+def test_no_places_at_all_means_no_limit(cli, api):
+    api.on("GET", "/v1/hosts/web-1", HOST)
+    api.on("PATCH", "/v1/hosts/web-1", HOST)
+    assert cli("hosts", "set", "web-1", "--places", "0").exit_code == 0
+    assert api.sent("PATCH", "/v1/hosts/web-1") == [{"places": None}]
 
 
 def test_a_change_that_came_too_late_is_made_again_on_the_new_state(cli, api):
@@ -223,3 +236,26 @@ def test_a_host_that_cannot_be_reached_is_not_enrolled(cli, enrolling):
     assert "192.0.2.10 port 22: refused" in result.stderr
     assert "Is sshd running there?" in result.stderr
     assert pinned(enrolling) == []
+
+
+def test_a_host_in_quarantine_is_shown_with_the_reason_and_the_job(cli, api):
+    detail = "2 provisions in a row ended because of it: host-unreachable."
+    reason = {
+        "code": "host-unreachable",
+        "detail": detail,
+        "job": JOB,
+        "at": "2026-11-22T03:00:00Z",
+    }
+    found = {**HOST, "status": "quarantined", "status_reason": reason}
+    api.on("GET", "/v1/hosts/web-1", found)
+    api.on("GET", "/v1/hosts", page(found))
+    shown = cli("hosts", "show", "web-1").stdout
+    assert detail in shown
+    assert JOB in shown
+    assert cli("hosts", "list").stdout.rstrip().endswith(detail)
+
+
+def test_the_hosts_of_one_pool_are_asked_for(cli, api):
+    api.on("GET", "/v1/hosts", page())
+    assert "no hosts in pool web" in cli("hosts", "list", "--pool", "web").stderr
+    assert [request.url.params["pool"] for request in api.requests] == ["web"]

@@ -49,8 +49,9 @@ def test_an_instance_is_created_with_its_settings_and_secrets(cli, api, tmp_path
             "repository": "https://git.example/shop.git",
             "revision": "v1",
             "settings": {"WORKERS": "2", "URL": "a=b"},
-            "domain": None,
             "host": "web-1",
+            "pool": None,
+            "provider": None,
         }
     ]
     assert api.sent("PUT", "/v1/instances/shop/secrets/PASSWORD") == [{"value": "open sesame"}]
@@ -94,17 +95,49 @@ def test_a_secret_that_is_refused_leaves_the_instance_and_says_how_to_go_on(cli,
 
 
 def test_an_instance_is_shown_with_its_app_servers(cli, api):
-    server = {"name": "AppServer 1", "status": "running", "port": 20000}
-    api.on("GET", "/v1/instances/shop", SHOP)
+    server = {
+        "id": "3",
+        "instance": {"id": "1", "name": "shop"},
+        "number": 1,
+        "status": "running",
+        "is_active": True,
+        "url": "http://127.0.0.1:20000/",
+        "created_at": "2026-01-02T03:04:05Z",
+    }
+    newest = {"id": "4", "number": 2, "status": "running", "is_active": False}
+    standing = {
+        "state": "healthy",
+        "router": "edge",
+        "route": {"version": 4, "applied": 3},
+        "active_app_servers": [server],
+        "newest_app_server": newest,
+    }
+    api.on("GET", "/v1/instances/shop", {**SHOP, **standing})
     api.on("GET", "/v1/instances/shop/app-servers", page(server))
     api.on("GET", "/v1/instances/shop/secrets", page({"name": "DEPLOY_KEY"}))
     text = cli("instances", "show", "shop").stdout
     assert "DEPLOY_KEY" in text
     assert "https://git.example/shop.git" in text
-    assert "AppServer 1" in text
-    assert "20000" in text
+    assert "shop:1      ✓       running" in text
+    assert "http://127.0.0.1:20000/" in text
+    assert "in service           shop:1\n" in text
+    assert "being applied" in text
+    assert "liftlock app-servers activate shop:2 --wait" in text
     both = json.loads(cli("instances", "show", "shop", "--json").stdout)
     assert both["app_servers"] == [server]
+
+
+def test_a_router_that_is_behind_is_told_with_what_to_type(cli, api):
+    drift = {"at": "2026-11-21T06:00:00Z", "found": "found a, wanted b", "repaired_at": None}
+    late = {"behind_since": "2026-11-21T06:00:00Z", "next_try_at": "2026-11-21T06:04:00Z"}
+    route = {"version": 4, "applied": 3, "failures": 3, "drift": drift, **late}
+    api.on("GET", "/v1/instances/shop", {**SHOP, "router": "edge", "route": route})
+    api.on("GET", "/v1/instances/shop/app-servers", page())
+    api.on("GET", "/v1/instances/shop/secrets", page())
+    text = cli("instances", "show", "shop").stdout
+    assert "failed 3 time(s), tried again at 2026-11-21 " in text
+    assert "not repaired yet: found a, wanted b" in text
+    assert "liftlock routers sync edge" in text
 
 
 def test_settings_are_changed_one_by_one(cli, api):
@@ -128,9 +161,47 @@ def test_an_instance_is_deleted_with_its_etag(cli, api):
     assert cli("instances", "delete", "shop").exit_code == 2
 
 
-def test_instances_are_listed(cli, api):
-    api.on("GET", "/v1/instances", page(SHOP))
-    assert "django@3" in cli("instances", "list").stdout
+def test_instances_are_listed_with_their_state_and_what_is_in_service(cli, api):
+    active = [{"id": "3", "number": 1}, {"id": "4", "number": 2}]
+    api.on("GET", "/v1/instances", page({**SHOP, "state": "healthy", "active_app_servers": active}))
+    line = cli("instances", "list").stdout.splitlines()[1]
+    assert line.split()[:5] == ["shop", "healthy", "shop:1,", "shop:2", "django@3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "patch"),
+    [
+        (["--host", "web-2"], {"host": "web-2", "pool": None, "provider": None}),
+        (["--pool", "web"], {"host": None, "pool": "web", "provider": None}),
+        (["--host", ""], {"host": None}),
+        (["--router", "edge"], {"router": "edge"}),
+        (["--router", ""], {"router": None}),
+        (["--label", "disk=ssd"], {"labels": {"disk": "ssd"}}),
+        (["--target-count", "3"], {"target_count": 3}),
+        (["--retention-days", "7"], {"retention_days": 7}),
+        (["--retention-days", "never"], {"retention_days": None}),
+        (["--tls", "auto"], {"tls": {"mode": "auto", "certificate": None, "key": None}}),
+        (
+            ["--tls", "files", "--certificate", "/a.pem", "--key", "/a.key"],
+            {"tls": {"mode": "files", "certificate": "/a.pem", "key": "/a.key"}},
+        ),
+        (["--key", "/b.key"], {"tls": {"key": "/b.key"}}),
+    ],
+)
+def test_where_a_site_lives_and_how_it_is_reached_is_changed(cli, api, options, patch):
+    api.on("GET", "/v1/instances/shop", SHOP)
+    api.on("PATCH", "/v1/instances/shop", SHOP)
+    assert cli("instances", "set", "shop", *options).exit_code == 0
+    assert api.sent("PATCH", "/v1/instances/shop") == [patch]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--host", "web-1", "--pool", "web"], ["--retention-days", "soon"], ["--label", "disk"]],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_sent(cli, api, options):
+    assert cli("instances", "set", "shop", *options).exit_code == 2
+    assert api.requests == []
 
 
 def test_a_secret_is_set_from_standard_input_or_a_file_and_never_shown(cli, api, tmp_path):

@@ -228,7 +228,7 @@ async def test_a_journal_that_refuses_ends_the_run_at_once_and_undoes_nothing() 
 
 async def test_a_canceled_run_leaves_everything_as_it_is() -> None:
     class Stuck(FakeHost):
-        async def port_open(self, port: int) -> bool:
+        async def port_open(self, port: int, address: str = "127.0.0.1") -> bool:
             started.set()
             await asyncio.Event().wait()
             return False

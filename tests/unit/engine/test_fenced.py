@@ -8,7 +8,7 @@ from tests.support.diary import FAILURE, Diary, plan, probe, run, step
 from tests.support.fake_host import Answer, FakeHost
 from worker.remote.errors import StaleToken
 from worker.remote.host import Fence
-from worker.steps.step import Command, Upload, Wait
+from worker.steps.step import Command, Upload, Wait, Watch
 
 FENCE = Fence({"instance:1": 8}, "job", "attempt 1")
 
@@ -16,6 +16,7 @@ STEPS = {
     "a command": step("one"),
     "files": step("one", Upload(Path("out"), "apps/x")),
     "a question whether the site lives": step("one", probe()),
+    "a watch over the site": step("one", Watch((probe(alive=None),), 0)),
     "a question whether a wait is over": step("one", Wait(None, Command("ready"), 1, 60, FAILURE)),
 }
 

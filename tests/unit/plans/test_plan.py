@@ -10,7 +10,18 @@ from app.domain.recipe_static import Static
 from worker.plans import enroll
 from worker.plans.plan import Plan
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
-from worker.steps.step import Command, Failure, Note, OnCancel, PortFree, Probe, Step, Upload, Wait
+from worker.steps.step import (
+    Command,
+    Failure,
+    Note,
+    OnCancel,
+    PortFree,
+    Probe,
+    Step,
+    Upload,
+    Wait,
+    Watch,
+)
 
 FAILURE = Failure("check-failed", "No answer", "look")
 ALIVE = Command("alive")
@@ -38,6 +49,17 @@ PLAN = Plan(
             "manifest", "Put", PlaceManifest(PLACE, 3, SERVER, "a/r/public/staticfiles.json", "a/r")
         ),
         Step("verify", "Verify", VerifyAssets(PLACE, 3, SERVER)),
+        Step(
+            "watch",
+            "Watch",
+            Watch(
+                (Probe(443, "/", (200,), 1, 1, 9, None, None, FAILURE, "::1", "shop", tls=True),),
+                60,
+            ),
+            undo=Note("app-servers.activated", {"on": ["a"]}),
+            at="edge",
+            undo_first=True,
+        ),
     ),
     on_failure=(Step("log", "Show the log", Command("tail")),),
 )
@@ -55,7 +77,8 @@ def test_every_step_is_described_with_its_number_and_action() -> None:
         (7, "release", "release-assets", "always"),
         (8, "manifest", "place-manifest", "always"),
         (9, "verify", "verify-assets", "always"),
-        (10, "log", "command", "on_failure"),
+        (10, "watch", "watch", "always"),
+        (11, "log", "command", "on_failure"),
     ]
 
 
@@ -95,6 +118,30 @@ def test_a_release_shows_from_where_to_where_and_how() -> None:
     assert (release["lenient"], release["compress"]) == (True, ["gzip", "br"])
     assert manifest["to"] == "a/r/public/staticfiles.json"
     assert verify["base_url"] == "https://static.example/shop/"
+
+
+def test_a_watch_shows_what_is_asked_of_which_name_and_for_how_long() -> None:
+    row = PLAN.describe()[9]
+    assert (row["seconds"], row["every"], row["most_wrong"]) == (60, 2, 2)
+    (asked,) = row["probes"]
+    assert (asked["address"], asked["server_name"], asked["tls"]) == ("::1", "shop", True)
+    assert "tries" not in asked
+
+
+def test_a_step_says_where_it_is_done_and_what_goes_back_first() -> None:
+    build, watch = PLAN.describe()[0], PLAN.describe()[9]
+    assert [(row["at"], row["undo_first"]) for row in (build, watch)] == [
+        ("", False),
+        ("edge", True),
+    ]
+
+
+def test_a_note_may_be_the_undo_of_a_step() -> None:
+    assert PLAN.describe()[9]["undo"] == {
+        "action": "note",
+        "what": "app-servers.activated",
+        "data": {"on": ["a"]},
+    }
 
 
 def test_a_description_is_json() -> None:

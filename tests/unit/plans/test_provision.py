@@ -12,6 +12,7 @@ from app.domain.problem import CODES
 from app.domain.recipe import parse
 from tests.support.provisions import command, names, planned, step
 from worker.plans.plan import Plan
+from worker.steps.machine import CreateMachine
 from worker.steps.step import Command, Note, OnCancel, OnUnknown, PortFree, Probe, Wait
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -56,6 +57,15 @@ def test_a_first_provision_does_everything_in_order() -> None:
         "current",
         "record-running",
     ]
+
+
+def test_a_machine_is_made_before_its_host_is_looked_at() -> None:
+    made = CreateMachine("cloud", "ll-1")
+    plan = planned(machine=made)
+    assert names(plan)[:3] == ["record-waiting", "create-machine", "reach"]
+    assert step(plan, "create-machine").action == made
+    told = next(one for one in plan.describe() if one["name"] == "create-machine")
+    assert (told["action"], told["tag"]) == ("create-machine", "ll-1")
 
 
 def test_a_later_provision_prepares_nothing_and_asks_whether_the_data_fits() -> None:

@@ -5,14 +5,12 @@ import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-HOSTS = Path(os.environ["STAND_IN"]) / "hosts.json"
-KEY = Path(os.environ["STAND_IN"]) / "identity.pub"
+FOLDER = Path(os.environ["STAND_IN"])
+KEY = FOLDER / "identity.pub"
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        hosts = json.loads(HOSTS.read_text()) if HOSTS.exists() else {}
-        known = hosts.get(self.path.rpartition("/")[2])
         if self.path == "/readyz":
             self.answer(200, {})
         elif self.path == "/v1/identity":
@@ -20,19 +18,39 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path.startswith("/v1/tokens"):
             self.answer(200, {"items": []})
         else:
+            known = self.made().get(self.path.rpartition("/")[2])
             self.answer(200 if known else 404, known)
 
     def do_POST(self):
-        hosts = json.loads(HOSTS.read_text()) if HOSTS.exists() else {}
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        hosts[body["name"]] = body
-        HOSTS.write_text(json.dumps(hosts))
+        body = self.body()
+        self.keep(body["name"], body)
         self.answer(201, body)
+
+    def do_PATCH(self):
+        """A port that somebody has taken meanwhile is another one at the next start."""
+        name = self.path.rpartition("/")[2]
+        changed = {**self.made()[name], **self.body()}
+        self.keep(name, changed)
+        self.answer(200, changed)
+
+    def body(self):
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def keep(self, name, body):
+        self.file().write_text(json.dumps({**self.made(), name: body}))
+
+    def made(self):
+        """What was made of that kind, by name."""
+        return json.loads(self.file().read_text()) if self.file().exists() else {}
+
+    def file(self):
+        return FOLDER / f"{self.path.split('/')[2]}.json"
 
     def answer(self, status, body):
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", '"1"')
         self.end_headers()
         self.wfile.write(content)
 
