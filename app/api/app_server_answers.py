@@ -41,6 +41,8 @@ TERMINATED = _answers(
     TERMINATE,
     conflicts(
         "app-server-active",
+        "holds-data",
+        "in-use",
         "conflict",
         "manual-lock",
         at="/v1/app-servers/guestbook:2/terminate",

@@ -12,7 +12,7 @@ from app.api.app_server_view import AppServer
 from app.api.documented import problems
 from app.api.handles import Handles, Here
 from app.api.job_answer import answer
-from app.api.job_order import AppServerRefs, Drain, Gone, GoneReason, Partial, Watch
+from app.api.job_order import AppServerRefs, Drain, Gone, GoneReason, Partial, Watch, WithData
 from app.api.job_view import JobBody
 from app.api.pages import Page, Paged
 from app.api.preferences import Patience, Wait
@@ -74,6 +74,7 @@ class Termination(BaseModel):
 
     gone: Gone = False
     reason: GoneReason = None
+    with_data: WithData = False
 
 
 @router.get("/app-servers/{ref}", responses=problems(404), dependencies=READ)
@@ -166,13 +167,15 @@ async def terminate_app_server(
 
     While nobody can tell whether it is gone the job fails with `unconfirmed-gone`; ask again later.
     With `gone` nothing is stopped or removed, and no host is asked: it is recorded as terminated,
-    with the reason and who gave it.
+    with the reason and who gave it. The last one takes a machine that a provider made along; when
+    the site's only data is on it, that needs `with_data`.
     """
     request = JobRequest(
         kind=JobKind.TERMINATE,
         app_server=await _id(here, ref),
         gone=body.gone,
         reason=body.reason,
+        with_data=body.with_data,
     )
     return await _ask(here, token, wait, request)
 

@@ -27,7 +27,7 @@ _FIELDS = {
     JobKind.ENROLL: {"host"},
     JobKind.ACTIVATE: {"app_servers", "partial", "drain", "watch", "dry_run"},
     JobKind.DEACTIVATE: {"app_server", "gone", "reason", "drain", "dry_run"},
-    JobKind.TERMINATE: {"app_server", "gone", "reason", "dry_run"},
+    JobKind.TERMINATE: {"app_server", "gone", "reason", "with_data", "dry_run"},
     JobKind.ROUTE: {"instance", "dry_run"},
 }
 _OWN = frozenset().union(*_FIELDS.values())
@@ -112,6 +112,14 @@ GoneReason = Annotated[
     str | None,
     Field(min_length=1, max_length=500, description="How you know that it is gone."),
 ]
+WithData = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description="Its machine is removed although the site's only data goes with it; the"
+        " instance is then as new.",
+    ),
+]
 
 
 class JobOrder(BaseModel):
@@ -163,6 +171,7 @@ class JobOrder(BaseModel):
     ] = None
     gone: Gone = False
     reason: GoneReason = None
+    with_data: WithData = False
     #: Make the plan and end: nothing is done on the host.
     dry_run: Annotated[bool, Field(strict=True)] = False
     priority: Annotated[

@@ -104,11 +104,17 @@ def terminate(
     *,
     gone: Gone = False,
     reason: Reason = None,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="Though the site's only data goes with its machine.")
+    ] = False,
     yes: Yes = False,
     wait: Wait = False,
     timeout: Timeout = None,
 ) -> None:
     """Stop an app server that is not in service, and remove its files. There is no way back.
+
+    The last one on a machine that a provider made takes the machine along, with all that is
+    on it. When that is the site's only data, it is refused without --with-data.
 
     Examples:
       liftlock app-servers terminate shop:1 --yes --wait
@@ -116,8 +122,10 @@ def terminate(
 
     """
     here = session.of(ctx)
-    wishes = _stated(gone, reason)
+    wishes = {**_stated(gone, reason), "with_data": with_data or None}
     question = f"Stop app server {ref} and remove it?"
+    if with_data:
+        question = f"Remove app server {ref} and its machine, with the site's only data on it?"
     if gone:
         question = f"Record that app server {ref} is gone, without asking its host?"
     _confirm(here, question, f"terminate {ref}", wishes, yes)
@@ -133,6 +141,7 @@ def _stated(gone: bool, reason: str | None) -> dict[str, Any]:
 
 def _confirm(here: Session, question: str, verb: str, wishes: Mapping[str, Any], yes: bool) -> None:
     stated = f" --gone --reason {shlex.quote(wishes['reason'])}" if wishes["gone"] else ""
+    stated += " --with-data" if wishes.get("with_data") else ""
     again = f"liftlock app-servers {verb}{stated} --yes"
     if not yes and not here.confirm(question, otherwise=again):
         raise typer.Exit(Exit.REFUSED)

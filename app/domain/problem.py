@@ -27,6 +27,7 @@ _ROWS = (
     Code("conflict", "The request does not fit the present state"),
     Code("already-exists", "The name is taken"),
     Code("in-use", "Something still depends on it"),
+    Code("holds-data", "The machine holds the only data of the site"),
     Code("if-match-missing", "The request must say which version it changes"),
     Code("stale", "Somebody changed it in the meantime"),
     Code("plan-not-ready", "No worker has planned this job yet", transient=True),

@@ -106,7 +106,9 @@ async def terminated(db: Database, job: Job, app_server_id: UUID) -> None:
         machine = await store.machines.of_host(session, app_server.host_id) if stated else None
         if machine is not None:
             on_it = await store.machines.list_on(session, app_server.host_id, without=app_server)
-            if not on_it.mates and not on_it.strangers:
+            # What is stated of one app server tells nothing of another that may run there.
+            if not on_it.mates and not on_it.strangers and not on_it.unsure:
+                await store.machines.forget_data(session, machine)
                 await store.machines.change(session, machine, MachineStatus.TERMINATED)
 
 

@@ -56,7 +56,8 @@ async def check(session: AsyncSession, job: Job, turn: Turn) -> Refusal | None:
             newest = await _check_newest(session, job)
             return newest or await _check_running(session, job) or await _check_router(session, job)
         case JobKind.TERMINATE:
-            return await _check_not_active(session, job) or await _check_machine(session, job)
+            served = await _check_not_active(session, job) or await _check_unrouted(session, job)
+            return served or await _check_machine(session, job)
         case _:
             return None
 
@@ -119,10 +120,7 @@ async def _check_router(session: AsyncSession, job: Job) -> Refusal | None:
     try:
         await readiness.check_router(session, instance, found)
     except ServiceError as error:
-        refused = error_of(
-            error.code, f"{error.detail} Nothing was switched.", hint=error.hint or ""
-        )
-        return Refusal(JobStatus.FAILED, refused)
+        return _refused(error, "Nothing was switched.")
     return None
 
 
@@ -138,15 +136,34 @@ async def _check_not_active(session: AsyncSession, job: Job) -> Refusal | None:
     return Refusal(JobStatus.FAILED, error)
 
 
+async def _check_unrouted(session: AsyncSession, job: Job) -> Refusal | None:
+    """The router may have fallen behind meanwhile; of one that is gone it can get nothing."""
+    if job.instance_id is None or job.params.get("gone"):
+        return None
+    instance = await store.orders.lock_instance(session, job.instance_id)
+    for one in await store.app_servers.list_by_ids(session, [UUID(job.params["app_server"])]):
+        try:
+            await readiness.check_unrouted(session, instance, one)
+        except ServiceError as error:
+            return _refused(error, "Nothing was stopped.")
+    return None
+
+
 async def _check_machine(session: AsyncSession, job: Job) -> Refusal | None:
     """Before anything is stopped: what came to its host meanwhile may need the machine."""
     for one in await store.app_servers.list_by_ids(session, [UUID(job.params["app_server"])]):
         try:
             await machines.keepers(session, await store.hosts.get(session, one.host_id), one)
         except InUse as error:
-            detail = f"{error.detail} Nothing was stopped."
-            return Refusal(JobStatus.FAILED, error_of(error.code, detail, hint=error.hint or ""))
+            return _refused(error, "Nothing was stopped.")
     return None
+
+
+def _refused(error: ServiceError, done: str) -> Refusal:
+    """What a request would be told now; `done` says what became of it."""
+    return Refusal(
+        JobStatus.FAILED, error_of(error.code, f"{error.detail} {done}", hint=error.hint or "")
+    )
 
 
 def _runs(app_server: AppServer) -> bool:

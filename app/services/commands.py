@@ -123,6 +123,7 @@ def _same(view: JobView) -> JobRequest:
         watch=params.get("watch"),
         app_server=params.get("app_server"),
         gone=params.get("gone", False),
+        with_data=params.get("with_data", False),
         reason=params.get("reason"),
         dry_run=job.dry_run,
         priority=job.priority,

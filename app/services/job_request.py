@@ -32,6 +32,8 @@ class JobRequest:
     #: Somebody states that this one is gone, and how they know: no host is asked.
     gone: bool = False
     reason: str | None = None
+    #: Its machine is removed although the site's only data goes with it.
+    with_data: bool = False
     dry_run: bool = False
     priority: int = 0
     not_before: datetime | None = None

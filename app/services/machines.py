@@ -14,6 +14,7 @@ from app import store
 from app.domain.host import CLOSED, HostStatus
 from app.domain.host_spec import HostSpec
 from app.domain.job import LeasePolicy
+from app.domain.machine import NO_MACHINE, MachineStatus
 from app.domain.machine import Machine as State
 from app.errors import InUse, LostOwnership
 from app.models import AppServer, Host, Instance, Job, Machine
@@ -25,7 +26,8 @@ _MOST_NAME = 48
 #: How what stands on a machine beside app servers leaves it.
 _WAYS = (
     "app servers: liftlock app-servers terminate; routers: liftlock routers set NAME --host HOST;"
-    " hosts behind it: liftlock hosts set NAME --jump HOST"
+    " hosts behind it: liftlock hosts set NAME --jump HOST. A router that is gone with it: liftlock"
+    " instances set INSTANCE --router OTHER, then liftlock routers delete NAME --gone"
 )
 _PREFIX = re.compile(r"liftlock-[0-9a-f]{8}-")
 
@@ -91,9 +93,14 @@ async def record(
     error: Mapping[str, Any] | None = None,
 ) -> None:
     """Note how far the machine is, as this attempt; raises LostOwnership."""
+    is_gone = state.status is MachineStatus.TERMINATED
     async with db.transaction() as session:
+        if is_gone and job.instance_id:
+            await store.instances.lock(session, job.instance_id)
         await store.attempts.renew(session, job.id, attempt=job.attempt, lease=LeasePolicy().lease)
         machine = await store.machines.lock(session, machine_id)
+        if is_gone:
+            await store.machines.forget_data(session, machine)
         values = {"external_id": state.machine_id or machine.external_id}
         await store.machines.change(session, machine, state.status, error=error, **values)
 
@@ -114,11 +121,14 @@ async def reached(db: Database, job: Job, spec: HostSpec) -> None:
         await store.machines.change(session, machine, machine.status, address=spec.address)
 
 
-async def keepers(session: AsyncSession, host: Host, one: AppServer) -> list[str]:
+async def keepers(
+    session: AsyncSession, host: Host, one: AppServer, *, with_data: bool = False
+) -> list[str]:
     """What keeps the machine of the host when this app server goes, as words; then it stays.
 
     Call with the host locked; it may be one that somebody registered. Raises InUse when it is the
-    last that the machine is for, and something else would go with it.
+    last that the machine is for, and something else would go with it; or the site's only data,
+    which nobody has said may go, neither now (`with_data`) nor when its end was asked for before.
     """
     machine = await store.machines.of_host(session, host.id)
     if machine is None:
@@ -136,7 +146,21 @@ async def keepers(session: AsyncSession, host: Host, one: AppServer) -> list[str
             hint=f"Remove or move that first, and repeat this then; {_WAYS}. See the host:"
             f" liftlock hosts show {host.name}",
         )
+    is_there = machine.status not in NO_MACHINE
+    if is_there and not with_data and await store.machines.holds_data(session, one):
+        raise await _holds_data(session, host, one)
     return []
+
+
+async def _holds_data(session: AsyncSession, host: Host, one: AppServer) -> InUse:
+    name = (await store.instances.names(session, {one.instance_id}))[one.instance_id]
+    return InUse(
+        f"{one.name} is the last of instance {name} on host {host.name}: with it would go the"
+        " machine, and the only data of the site.",
+        code="holds-data",
+        hint=f"Try again there: liftlock provision {name} --host {host.name}. If the data may go:"
+        f" liftlock app-servers terminate {name}:{one.number} --with-data",
+    )
 
 
 async def give_up(db: Database, job: Job) -> list[str]:

@@ -114,8 +114,16 @@ async def _check_machines_share(
         raise Conflict(
             f"The data of instance {instance.name} is in files of one machine; a provider makes"
             " another machine for each app server.",
-            hint="Use a recipe with `data: network`, or make a second instance.",
+            hint=await _where_data_is(session, instance, count=count)
+            + "Use a recipe with `data: network`, or make a second instance.",
         )
+
+
+async def _where_data_is(session: AsyncSession, instance: Instance, *, count: int) -> str:
+    if instance.prepared_host_id is None or count > 1:
+        return ""
+    there = await store.hosts.get(session, instance.prepared_host_id)
+    return f"Provision it there: liftlock provision {instance.name} --host {there.name}. Or: "
 
 
 async def _wanted(

@@ -113,6 +113,28 @@ async def check_terminable(session: AsyncSession, app_server: AppServer) -> None
         )
 
 
+async def check_unrouted(session: AsyncSession, instance: Instance, app_server: AppServer) -> None:
+    """Raises Conflict for one that the router may still pass requests on to.
+
+    While it is behind, what it does is not what Postgres says: where it could not be told of the
+    way back, visitors go on with what was taken out of service again.
+    """
+    if instance.router_id is None or instance.route_applied >= instance.route_version:
+        return
+    if not can_serve(app_server) or not await store.app_servers.may_have_visitors(
+        session, app_server
+    ):
+        return
+    router = await store.routers.get(session, instance.router_id)
+    raise Conflict(
+        f"Router {router.name} is behind with instance {instance.name}: it may still pass requests"
+        f" on to {app_server.name} ({app_server.id}).",
+        code="app-server-active",
+        hint=f"Tell the router first: liftlock routers sync {router.name}. Why it is behind:"
+        f" liftlock routers show {router.name}",
+    )
+
+
 async def _has_ended(session: AsyncSession, app_server: AppServer) -> bool:
     try:
         return await store.jobs.status(session, app_server.job_id) in FINAL

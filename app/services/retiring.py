@@ -27,8 +27,13 @@ async def prepare(session: AsyncSession, _: Vault, request: JobRequest, terms: T
         readiness.check_active(one)
     else:
         await readiness.check_terminable(session, one)
-        await machines.keepers(session, hosts[0], one)
+        if not request.gone:
+            await readiness.check_unrouted(session, instance, one)
+        may_lose = request.with_data or request.gone
+        await machines.keepers(session, hosts[0], one, with_data=may_lose)
     job = _new_job(request.kind, instance, one, terms, request.drain)
+    if request.with_data:
+        job.params = {**job.params, "with_data": True}
     if request.gone:
         await _check_nobody_works_on(session, one)
         job.params = {**job.params, "gone": True, "reason": request.reason}

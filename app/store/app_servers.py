@@ -38,6 +38,12 @@ _OPEN_JOB = """
     ORDER BY sequence LIMIT 1
 """
 
+# Also an activation that failed before it noted anything may have switched the router.
+_HAD_VISITORS = """
+    SELECT EXISTS (SELECT FROM jobs WHERE instance_id = $1 AND kind = 'activate' AND NOT dry_run
+                   AND started_at IS NOT NULL AND params -> 'app_servers' ? $2)
+"""
+
 
 def new(**values: Any) -> AppServer:
     """An app server that is in no table yet, with the defaults of what is not given."""
@@ -107,6 +113,13 @@ async def find_open_job(session: AsyncSession, app_server: AppServer) -> UUID | 
     one = app_server
     found: UUID | None = await driver(session).fetchval(_OPEN_JOB, one.instance_id, str(one.id))
     return found
+
+
+async def may_have_visitors(session: AsyncSession, app_server: AppServer) -> bool:
+    """Whether a job ever told a router of it, as far as anybody knows."""
+    one = app_server
+    query = _HAD_VISITORS, one.instance_id, str(one.id)
+    return one.activated_at is not None or bool(await driver(session).fetchval(*query))
 
 
 async def list_of_deployment(session: AsyncSession, deployment_id: UUID) -> list[AppServer]:

@@ -13,6 +13,7 @@ from app.domain.machine import MachineStatus
 from app.models import AppServer, Host, Machine
 from app.models.base import utc_now
 from app.store import rows
+from app.store.asked_ends import ASKED, IS_DUE
 from app.store.database import driver
 
 # Its job has ended before it was claimed, or before this step: nobody will ask for it.
@@ -33,21 +34,20 @@ _CLOSE_HOSTS = """
 
 # Its provider was asked to remove it, by a termination or as its making was stopped, and nobody can
 # tell whether it has; what became of later terminations tells no more of that, unless somebody
-# needs it now. One that went into service since is wanted again. It is asked again after an hour,
-# and later after half as long as it has taken until then, but each day.
-_UNCONFIRMED = """
+# needs it now. One that went into service since is wanted again. A machine that is gone has left
+# behind what still counts as running there.
+_IS_DUE = IS_DUE.format(
+    last="greatest(machines.updated_at, asked.last)",
+    first="coalesce(asked.first, maker.finished_at)",
+)
+_UNCONFIRMED = f"""
     SELECT app_server.id, app_server.instance_id
     FROM machines
     JOIN app_servers AS app_server ON app_server.host_id = machines.host_id
     JOIN jobs AS maker ON maker.id = app_server.job_id
-    LEFT JOIN LATERAL (
-        SELECT min(finished_at) AS first, max(finished_at) AS last,
-               bool_or(error ->> 'code' = 'unconfirmed-gone') AS is_unconfirmed,
-               (array_agg(error ->> 'code' ORDER BY sequence DESC))[1] AS code
-        FROM jobs WHERE kind = 'terminate' AND instance_id = app_server.instance_id
-            AND params ->> 'app_server' = app_server.id::text AND NOT dry_run
-    ) AS asked ON true
-    WHERE machines.status NOT IN ('pending', 'failed', 'terminated')
+    {ASKED}
+    WHERE (machines.status NOT IN ('pending', 'failed', 'terminated')
+           OR app_server.status = 'running')
       AND ($1::uuid IS NULL OR app_server.instance_id = $1)
       AND app_server.cleaned_at IS NULL AND NOT is_active
       AND coalesce(asked.code, '') <> 'in-use'
@@ -55,26 +55,51 @@ _UNCONFIRMED = """
                                      OR app_server.error ->> 'code' = 'unconfirmed-gone')
            OR machines.status = 'unknown' AND maker.ending IS NOT NULL
               AND app_server.status IN ('failed', 'error'))
-      AND greatest(machines.updated_at, asked.last) < clock_timestamp() - least(
-          interval '1 day', greatest(
-              interval '55 minutes',
-              (greatest(machines.updated_at, asked.last)
-               - coalesce(asked.first, maker.finished_at)) / 2))
+      AND {_IS_DUE}
       AND NOT EXISTS (
           SELECT FROM jobs WHERE jobs.instance_id = app_server.instance_id AND NOT dry_run
              AND jobs.status IN ('queued', 'blocked', 'running', 'canceling'))
     ORDER BY app_server.instance_id, number LIMIT $2
-"""
+"""  # noqa: S608 (only the text above)
 
-# An app server that failed may have files there, but nobody is served by them.
+# An app server that failed may have files there, but nobody is served by them. Nor by one that was
+# to go and may still run: two of these would keep each other, and their machine, for ever.
 _ON_IT = """
-    SELECT 'app server ' || instances.name || ':' || number AS name, instance_id
+    SELECT 'app server ' || instances.name || ':' || number AS name, instance_id,
+           NOT is_active AND app_servers.error ->> 'code' = 'unconfirmed-gone' AS is_unsure
     FROM app_servers JOIN instances ON instances.id = instance_id
     WHERE app_servers.host_id = $1 AND app_servers.id <> $2 AND app_servers.status = ANY($3::text[])
-    UNION ALL SELECT 'router ' || name, NULL FROM routers WHERE host_id = $1
-    UNION ALL SELECT 'host ' || name || ', which is reached through it', NULL FROM hosts
+    UNION ALL SELECT 'router ' || name, NULL, NULL FROM routers WHERE host_id = $1
+    UNION ALL SELECT 'host ' || name || ', which is reached through it', NULL, NULL FROM hosts
               WHERE jump_host_id = $1
     ORDER BY name
+"""
+
+# Whoever asked for the end of one with `with_data` has given its data up, unless that never began,
+# and until it serves again; so has who stopped the job that was still making it.
+_HOLDS_DATA = """
+    SELECT EXISTS (
+        SELECT FROM instances JOIN recipes ON recipes.id = instances.recipe_id
+        WHERE instances.id = $1 AND prepared_host_id = $2
+          AND recipes.document ->> 'data' IS DISTINCT FROM 'network'
+    ) AND NOT EXISTS (
+        SELECT FROM jobs WHERE instance_id = $1 AND NOT dry_run
+           AND (jobs.id = $4 AND ending IS NOT NULL
+                OR kind = 'terminate' AND params ->> 'app_server' = $3
+                   AND (params ? 'with_data' OR params ? 'gone')
+                   AND coalesce(started_at,
+                                CASE WHEN finished_at IS NULL THEN clock_timestamp() END)
+                       > coalesce($5::timestamptz, '-infinity'))
+    )
+"""
+
+# What `prepare` and the participants did in the network is there still.
+_FORGET_DATA = """
+    UPDATE instances SET prepared_at = NULL, prepared_host_id = NULL, participants_created = '[]',
+           version = instances.version + 1, updated_at = now()
+    FROM recipes
+    WHERE instances.id = $1 AND prepared_host_id = $2 AND recipes.id = instances.recipe_id
+      AND recipes.document ->> 'data' IS DISTINCT FROM 'network'
 """
 
 
@@ -87,6 +112,8 @@ class OnIt:
     strangers: list[str]
     #: Routers, and hosts that are reached through it.
     others: list[str]
+    #: App servers of the same instance that were to go: nobody can tell whether they have.
+    unsure: list[str]
 
 
 async def add(session: AsyncSession, machine: Machine, host: Host | None = None) -> None:
@@ -139,12 +166,29 @@ async def of_host(session: AsyncSession, host_id: UUID) -> Machine | None:
 
 async def list_on(session: AsyncSession, host_id: UUID, *, without: AppServer) -> OnIt:
     """What is on the machine besides this app server."""
-    found = OnIt([], [], [])
+    found = OnIt([], [], [], [])
     for row in await driver(session).fetch(_ON_IT, host_id, without.id, sorted(HOLDS_PORT)):
-        instance_id = row["instance_id"]
-        mine = found.mates if instance_id == without.instance_id else found.strangers
-        (mine if instance_id else found.others).append(row["name"])
+        instance_id, name = row["instance_id"], row["name"]
+        if instance_id is None:
+            found.others.append(name)
+        elif instance_id != without.instance_id:
+            found.strangers.append(name)
+        else:
+            (found.unsure if row["is_unsure"] else found.mates).append(name)
     return found
+
+
+async def holds_data(session: AsyncSession, one: AppServer) -> bool:
+    """Whether the site's only data is on the host of this one, and nobody has given it up."""
+    ids = one.instance_id, one.host_id, str(one.id), one.job_id
+    return bool(await driver(session).fetchval(_HOLDS_DATA, *ids, one.activated_at))
+
+
+async def forget_data(session: AsyncSession, machine: Machine) -> None:
+    """It is gone, and what was prepared there with it: its instance is as new. Call with the
+    instance locked.
+    """
+    await driver(session).execute(_FORGET_DATA, machine.instance_id, machine.host_id)
 
 
 async def oldest_tag(session: AsyncSession) -> str | None:

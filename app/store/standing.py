@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.domain.app_server import AppServerStatus
 from app.domain.deployment import InstanceState, state_of
 from app.models import AppServer
+from app.store.asked_ends import ASKED, IS_DUE
 from app.store.database import driver
 from app.store.locks import MANUAL
 from app.store.plain import Columns
@@ -48,7 +49,7 @@ _SHOWN = f"""
 # Kept are: what serves, the newest that runs, and the set that served before (it went out of
 # service at one moment): the last to do so, and the one whose place was taken by what serves now,
 # which differ when a newer set was taken back. While something is being done with the instance,
-# nothing is taken.
+# nothing is taken; nor what runs while its router is behind, and may still pass requests on to it.
 _OUT_LAST = """
     SELECT max(deactivated_at) FROM app_servers AS other
     WHERE other.instance_id = instances.id AND NOT is_active AND status = 'running'
@@ -60,12 +61,36 @@ _LOCKED = MANUAL.format(
                    'manual:host:' || app_server.host_id]"""
 )
 
+# With the last of its app servers would go the machine, and with that the only data of the site.
+_HOLDS_DATA = """
+    SELECT FROM machines JOIN recipes ON recipes.id = instances.recipe_id
+    WHERE machines.host_id = app_server.host_id AND machines.host_id = prepared_host_id
+      AND machines.status NOT IN ('failed', 'terminated')
+      AND recipes.document ->> 'data' IS DISTINCT FROM 'network'
+      AND NOT EXISTS (
+          SELECT FROM app_servers AS mate
+          WHERE mate.instance_id = instances.id AND mate.host_id = app_server.host_id
+            AND mate.id <> app_server.id
+            AND mate.status IN ('new', 'waiting', 'configuring', 'running')
+            AND (mate.is_active OR mate.error ->> 'code' IS DISTINCT FROM 'unconfirmed-gone'))
+"""
+
+# What others needed the last time is looked at again after a day, and not each hour.
+_IS_DUE = f"""
+    (asked.last IS NULL OR {IS_DUE.format(last="asked.last", first="asked.first")}
+     AND (asked.code IS DISTINCT FROM 'in-use'
+          OR asked.last < clock_timestamp() - interval '1 day'))
+"""
+
 _OBSOLETE = f"""
     SELECT app_server.id, app_server.instance_id
     FROM instances JOIN app_servers AS app_server ON app_server.instance_id = instances.id
+    {ASKED}
     WHERE retention_days IS NOT NULL AND ($1::uuid IS NULL OR instances.id = $1)
       AND app_server.status IN ('running', 'failed', 'error') AND cleaned_at IS NULL
-      AND NOT is_active AND {_LOCKED} IS NULL
+      AND NOT is_active AND {_LOCKED} IS NULL AND {_IS_DUE}
+      AND NOT EXISTS ({_HOLDS_DATA})
+      AND (app_server.status <> 'running' OR router_id IS NULL OR route_applied >= route_version)
       AND coalesce(deactivated_at, app_server.created_at)
           < clock_timestamp() - make_interval(days => retention_days)
       AND (app_server.status <> 'running'

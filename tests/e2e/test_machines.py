@@ -34,8 +34,9 @@ def instance(stack, tmp_path):
 
 
 def terminate(stack, name):
+    """With the data of the site, which is in files of its machine."""
     with stack.api as api:
-        answer = api.post(f"/v1/app-servers/{name}:1/terminate")
+        answer = api.post(f"/v1/app-servers/{name}:1/terminate", json={"with_data": True})
         assert answer.status_code == 202, answer.text
     return stack.finished(answer.json())
 

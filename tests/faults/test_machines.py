@@ -35,7 +35,8 @@ class Made:
 
     def terminate(self):
         with self.arena.api as api:
-            answer = api.post(f"/v1/app-servers/{self.name}:1/terminate")
+            body = {"with_data": True}
+            answer = api.post(f"/v1/app-servers/{self.name}:1/terminate", json=body)
             assert answer.status_code == 202, answer.text
             return answer.json()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from app.domain.job import Answer
@@ -17,7 +18,7 @@ from worker.engine.undoing import Undoing
 from worker.plans.outcome import Outcome, StepFailed
 from worker.plans.plan import Plan
 from worker.remote.host import Fence, Host, HostKey
-from worker.steps.step import Wait
+from worker.steps.step import Stay, Wait
 
 
 async def _nobody_knows(_: str) -> bool:
@@ -154,11 +155,23 @@ class _Run:
 
     async def _failed(self, error: StepFailed) -> Outcome:
         self._undoing.heed(error)
+        if stay := self._stay(error):
+            with suppress(Stopped):
+                await self._diagnose()
+            told = replace(error, detail=f"{error.detail} {stay.why}", hint=stay.hint)
+            undone = await self._prove() is None
+            return Outcome(self._context.facts, told, undone=undone, stands=True)
         problem = await self._undoing.undo(self._steps.undos())
         with suppress(Stopped):
             await self._diagnose()
         proof = await self._prove()
         return Outcome(self._context.facts, error, undone=problem is None and proof is None)
+
+    def _stay(self, error: StepFailed) -> Stay | None:
+        """Why nothing is taken back after this; None: it is."""
+        steps = self._context.plan.steps
+        stay = next((step.stay for step in steps if step.name == error.step), None)
+        return stay if stay and self._context.facts.keys() >= set(stay.facts) else None
 
     async def _prove(self) -> StepFailed | None:
         # A job that ran nothing on its host, which may not even be enrolled, left nothing there.

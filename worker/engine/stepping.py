@@ -32,7 +32,8 @@ from worker.steps.step import Command, Note, OnCancel, OnUnknown, Probe, Step, W
 _NOT_DONE = 1
 #: Cut off, before a step or in the middle of it; gone for good, or never there.
 _GONE = (HostUnreachable, ConnectionLost, HostKeyMissing)
-#: Nothing can be done there: it is another one, lets nobody in, or runs nothing.
+#: Nothing can be done there: it is another one, lets nobody in, or runs nothing. What runs there
+#: goes on.
 _USELESS = (HostKeyChanged, AuthFailed, ForwardingRefused, RunnerFailed)
 #: Actions that start processes on the host.
 _ON_HOST = Command | Probe | Watch | Wait
@@ -105,7 +106,7 @@ class Stepping:
                 raise
             except (Failed, RemoteError) as error:
                 failed = told(step, error)
-                if step.dispensable and isinstance(error, (*_GONE, *_USELESS)):
+                if isinstance(error, self._passable(number, step)):
                     self._context.at(step).away = True
                     return self._passed_over(number, step, failed, is_gone=isinstance(error, _GONE))
                 if isinstance(error, HostBusy):
@@ -114,11 +115,20 @@ class Stepping:
                     return await self._given_up(number, step, failed, began)
                 anew = self._context.retry.begins_anew(failed.code)
 
+    def _passable(self, number: int, step: Step) -> tuple[type[RemoteError], ...]:
+        """The errors of its host that the step is passed over for, at once."""
+        if not step.dispensable:
+            return ()
+        is_idle = step.harmless or self._goes_with_machine(number, step)
+        return (*_GONE, *_USELESS) if is_idle else _GONE
+
     async def _given_up(
         self, number: int, step: Step, error: StepFailed, began: float
     ) -> Done | StepFailed:
         if step.dispensable and self._goes_with_machine(number, step):
             return self._passed_over(number, step, error)
+        if step.finds:
+            return Done(facts={step.finds: "yes"}, note=f"{error.title}: {error.detail}")
         duration = time.monotonic() - began
         await self._journal.step_failed(number, step, error=error, duration=duration)
         return error

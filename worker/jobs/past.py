@@ -10,6 +10,8 @@ from worker.engine import Asked, Begun, Past, StepFailed
 from worker.plans.plan import Plan
 
 _MAY_RUN = frozenset({StepStatus.RUNNING, StepStatus.UNKNOWN})
+#: A step whose host fell silent has failed too, though nobody knows how it ended there.
+_MAY_HAVE_FAILED = frozenset({StepStatus.FAILED, StepStatus.UNKNOWN})
 
 
 def past_of(claim: Claim, plan: Plan, traces: Traces) -> Past:
@@ -31,10 +33,13 @@ def _begun(step: JobStep) -> Begun:
 
 
 def _failed(claim: Claim, plan: Plan, traces: Traces) -> StepFailed | None:
-    """An attempt that ended while it undid: the next one undoes, and runs no further step."""
+    """An attempt that ended while it undid: the next one undoes, and runs no further step.
+
+    A step that vanished has an unknown end as well, but no error: it goes on.
+    """
     for step in claim.steps:
         error = traces.errors.get(step.number)
-        if step.status is StepStatus.FAILED and step.number <= len(plan.steps) and error:
+        if step.status in _MAY_HAVE_FAILED and step.number <= len(plan.steps) and error:
             names = StepFailed.__dataclass_fields__
             return StepFailed(**{name: error[name] for name in names if name in error})
     return None

@@ -128,7 +128,8 @@ def _may_have_moved(work: Work, outcome: engine.Outcome) -> bool:
 
 
 def _is_done(outcome: engine.Outcome) -> bool:
-    return outcome.error is None and outcome.unproven is None and outcome.stopped is None
+    ended_well = outcome.error is None and outcome.unproven is None and outcome.stopped is None
+    return ended_well or outcome.stands
 
 
 def _is_silent(outcome: engine.Outcome) -> bool:

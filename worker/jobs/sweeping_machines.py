@@ -1,6 +1,7 @@
 """The hourly look at providers: machines of nobody are told or removed, vanished ones marked."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -39,11 +40,14 @@ async def _sweep(runtime: Runtime, name: str) -> None:
         listed,
         _known(records.machines),
         elsewhere=_known(records.elsewhere),
+        told=_told((*records.elsewhere, *records.machines)),
         prefix=records.prefix,
         now=records.now,
     )
-    tags = {item.tag for item in listed}
+    tags = {item.tag: item.machine_id for item in listed}
     for record in records.machines:
+        if record.status is MachineStatus.UNKNOWN and record.external_id == tags.get(record.tag):
+            await services.orphans.mark_found(runtime.db, record.tag)
         if (record.terminated_at or not record.wanted) and record.tag not in tags:
             await services.orphans.forget(runtime.db, record.tag)
     for vanished in found.vanished:
@@ -64,10 +68,20 @@ def _known(rows: Sequence[Row]) -> list[Known]:
             MachineStatus.TERMINATED if one.terminated_at else one.status,
             one.updated_at,
             one.external_id,
+            was_asked_for=bool(one.wanted),
         )
         for one in rows
         if one.wanted or one.terminated_at
     ]
+
+
+def _told(rows: Sequence[Row]) -> dict[str, datetime]:
+    """Since when machines are reported that nobody asked for here: their rows change no more."""
+    return {
+        one.tag: one.updated_at
+        for one in rows
+        if not one.wanted and one.status is MachineStatus.UNKNOWN
+    }
 
 
 async def _end_orphans(

@@ -27,6 +27,8 @@ def end_of(
         done = Outcome.CHANGED if _has_changed(work, outcome) else Outcome.UNCHANGED
         return {"status": JobStatus.SUCCEEDED, "outcome": done, "service_state": state}
     undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
+    if outcome.stands:
+        undone = Outcome.CHANGED
     error = error_of(_as_of_its_kind(work, outcome.error), redactor)
     return {
         "status": JobStatus.FAILED,

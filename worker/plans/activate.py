@@ -1,15 +1,15 @@
 """Activate: a set of app servers goes into service, and the set before it out of service."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.job import JobKind
 from worker.plans import parts
 from worker.plans.deployment import Deployment
 from worker.plans.plan import Plan
-from worker.plans.traffic import Traffic, watched
+from worker.plans.traffic import Traffic, dead, watched
 from worker.steps import service
-from worker.steps.step import Step, Watch
+from worker.steps.step import Stay, Step, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,22 @@ class ActivateRequest:
     @property
     def old(self) -> tuple[Deployment, ...]:
         return without(self.before, self.targets)
+
+    @property
+    def again(self) -> tuple[Deployment, ...]:
+        """Whose background parts stop and start anew: all, when just those in service are asked
+        for. After a way back that failed, nobody knows which of their parts run.
+
+        Where some come or go, those that stay go on undisturbed.
+        """
+        return () if self.new or self.old else self.targets
+
+    @property
+    def way_back(self) -> tuple[Deployment, ...]:
+        """Those to whom visitors would be turned back, if nobody else is among them; where one
+        stays, that one answers anyway.
+        """
+        return self.old if self.watch and len(self.old) == len(self.before) else ()
 
     @property
     def overlap(self) -> bool:
@@ -87,6 +103,11 @@ def _gate(request: ActivateRequest) -> Iterator[Step]:
         yield Step(
             f"health-{one.number}", title, one.check, again=True, at=one.at(request.own_host)
         )
+        if request.traffic and one.host_name != request.traffic.host_name:
+            yield request.traffic.reach(one)
+    if request.traffic:
+        for one in request.way_back:
+            yield request.traffic.still_serves(one)
 
 
 def _before(request: ActivateRequest) -> Iterator[Step]:
@@ -96,7 +117,9 @@ def _before(request: ActivateRequest) -> Iterator[Step]:
     if not request.overlap:
         for one in request.old:
             yield from parts.stop_background(one, own)
-    for one in request.new:
+    for one in request.again:
+        yield from parts.stop_background(one, own)
+    for one in (*request.new, *request.again):
         yield from parts.start_background(one, own)
 
 
@@ -134,9 +157,26 @@ def _current(request: ActivateRequest) -> Iterator[Step]:
 
 def _watch(request: ActivateRequest) -> Iterator[Step]:
     if request.traffic:
-        yield request.traffic.watch(request.targets, request.watch)
+        watch = request.traffic.watch(request.targets, request.watch)
+        yield replace(watch, stay=_stay(request))
         return
     for one in request.targets:
         title = f"Watch {one.title} for {request.watch:g} s"
         watching = Watch(watched(one), request.watch)
         yield Step(f"watch-{one.number}", title, watching, at=one.at(request.own_host))
+
+
+def _stay(request: ActivateRequest) -> Stay | None:
+    """Visitors are not sent from a site that is half broken to one that does not answer at all."""
+    old, new = request.way_back, request.targets[0]
+    if not old or not request.health_gate:
+        return None
+    why = (
+        f"Nothing was turned back, as {parts.titles(old)} did not answer before the switch either:"
+        f" {parts.titles(request.targets)} stays in service."
+    )
+    hint = (
+        f"Mend the site, and release it: liftlock provision {new.instance} --activate. Or go back"
+        f" to another one that runs: liftlock app-servers list {new.instance}"
+    )
+    return Stay(tuple(dead(one) for one in old), why, hint)

@@ -78,6 +78,7 @@ def _current(request: DeactivateRequest) -> Iterator[Step]:
             undo=service.link_current(target.site),
             at=target.at(request.own_host),
             dispensable=True,
+            harmless=True,
         )
 
 

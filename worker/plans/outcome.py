@@ -27,6 +27,8 @@ class Outcome:
     facts: Mapping[str, str]
     error: StepFailed | None = None
     undone: bool = True
+    #: Whether nothing was to be taken back, though it failed: what was done stands.
+    stands: bool = False
     #: The order to stop that ended it; then the rest is told of what it had done.
     stopped: Ending | None = None
     #: Why nobody can tell whether all of it has stopped and was taken back.

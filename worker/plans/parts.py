@@ -22,7 +22,8 @@ def stop_background(one: Deployment, own_host: str) -> Iterator[Step]:
     """Undone, all of it is started again.
 
     A host that is gone is passed over; one that is only cut off goes on with its parts until it is
-    back and the app server is terminated.
+    back and the app server is terminated. One that answers, and on which nothing can be done, is
+    not: its parts would run beside the new ones.
     """
     section = one.recipe.background
     if section:
@@ -55,6 +56,7 @@ def drained(one: Deployment, seconds: float, own_host: str) -> Step:
         draining.drain(one.address, one.port, most=seconds),
         at=one.at(own_host),
         dispensable=True,
+        harmless=True,
     )
 
 

@@ -58,6 +58,9 @@ def _step(number: int, step: Step, *, when: str) -> dict[str, JsonValue]:
         "at": step.at,
         "undo_first": step.undo_first,
         "dispensable": step.dispensable,
+        "harmless": step.harmless,
+        "finds": step.finds,
+        "stay": list(step.stay.facts) if step.stay else None,
     }
 
 

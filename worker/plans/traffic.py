@@ -13,6 +13,8 @@ from worker.steps.step import Failure, Note, Probe, Step, Watch
 #: Tries, and seconds between them, after which an app server that answered itself should also
 #: answer through the router.
 _TRIES, _EVERY = 5, 1.0
+#: Tries of what served until now: visitors may wait for somebody who answers.
+_BRIEF_TRIES = 3
 #: Seconds in which the router may get a certificate from an authority.
 _FOR_CERTIFICATE = 60
 
@@ -35,6 +37,25 @@ class Traffic:
     def find(self) -> Step:
         title = f"Find the router {self.name}"
         return Step("router-find", title, self.router.find(), again=True, at=self.at)
+
+    def reach(self, one: Deployment) -> Step:
+        """A site that answers on its own host may be out of the router's reach: a firewall."""
+        failure = Failure(
+            "router-cannot-reach",
+            f"{one.title} does not answer its router's host {self.host_name}",
+            f"Let {self.host_name} connect to {one.upstream}: see the firewalls between the two, "
+            "and that the site listens there. Then repeat the job: liftlock jobs retry ID",
+        )
+        probe = replace(one.check, tries=_TRIES, every=_EVERY, alive=None, on_failure=failure)
+        title = f"Ask {one.title} for {probe.path} from {self.host_name}, where the router is"
+        return Step(f"router-reach-{one.number}", title, probe, again=True, at=self.at)
+
+    def still_serves(self, one: Deployment) -> Step:
+        """Whether the way back leads anywhere: only its silence is kept, as a fact."""
+        failure = Failure("check-failed", f"{one.title} does not answer any more", one.hint)
+        probe = replace(one.check, tries=_BRIEF_TRIES, every=_EVERY, alive=None, on_failure=failure)
+        title = f"See whether {one.title}, in service until now, still answers"
+        return Step(f"before-{one.number}", title, probe, at=self.at, finds=dead(one))
 
     def look(self) -> Step:
         title = f"See whether the router {self.name} is as wanted"
@@ -146,6 +167,11 @@ class Traffic:
             name=self.route.domain,
             tls=tls,
         )
+
+
+def dead(one: Deployment) -> str:
+    """The fact that it did not answer before the switch."""
+    return f"dead_{one.number}"
 
 
 def watched(one: Deployment) -> tuple[Probe, ...]:

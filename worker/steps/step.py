@@ -21,6 +21,7 @@ __all__ = [
     "PortFree",
     "Probe",
     "ReadHostKey",
+    "Stay",
     "Step",
     "Upload",
     "Wait",
@@ -146,6 +147,15 @@ Action = (
 
 
 @dataclass(frozen=True)
+class Stay:
+    """When a failure takes nothing back, because the way back is known to lead nowhere."""
+
+    facts: tuple[str, ...]  # all of them were found
+    why: str  # told behind the failure
+    hint: str  # the next command to type, in place of the failure's own
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing done once, and how it is undone."""
 
@@ -162,6 +172,13 @@ class Step:
     at: str = ""
     #: Whether its undo goes before that of later steps: traffic turns back before all else.
     undo_first: bool = False
-    #: Whether it is passed over when its host is gone or useless: what it would stop is gone with
-    #: it. Before a machine is removed, also when it fails in another way.
+    #: Whether it is passed over when its host is gone: what it would stop is gone with it. Before a
+    #: machine is removed, also when it fails in another way.
     dispensable: bool = False
+    #: Whether a dispensable one is passed over on a host that lives but is useless, too: nothing
+    #: goes on there because it was left out.
+    harmless: bool = False
+    #: A look that never fails: when the answer is wrong, this fact is found.
+    finds: str = ""
+    #: When its failure leaves everything as it is by then.
+    stay: Stay | None = None

@@ -144,6 +144,13 @@ async def test_the_same_is_stated_by_a_job_as_by_any_other_way(client, running):
     assert job["params"]["reason"] == "it burned down"
 
 
+async def test_that_the_data_may_go_is_said_to_the_job_that_terminates(client, running):
+    job = await made(ask(client, 2, "terminate", {"with_data": True}))
+    assert job["params"]["with_data"] is True
+    order = {"kind": "deactivate", "app_server": "shop:1", "with_data": True}
+    assert pointers(await client.post("/v1/jobs", json=order)) == ["/with_data"]
+
+
 async def test_one_that_is_in_service_is_not_gone(client, running):
     body = {"gone": True, "reason": "it burned down"}
     check_problem(await ask(client, 1, "terminate", body), 409, "app-server-active")

@@ -245,11 +245,17 @@ async def test_a_namespace_that_cannot_be_removed_is_told_until_it_is_gone(shop)
         (OrphanPolicy.REMOVE, MachineStatus.TERMINATED, 1),
     ],
 )
-async def test_a_namespace_of_no_app_server_is_found_within_the_hour(shop, orphans, status, left):
+async def test_a_namespace_of_no_app_server_is_found_and_removed_a_day_later(
+    shop, orphans, status, left
+):
     await shop.alone()
     async with shop.db.transaction() as session:
         tag = f"{await services.machines.prefix(session)}lost"
     shop.cloud.create(tag, hours_ago=2)
+    await shop.sweep(orphans)
+    assert len(shop.cloud.namespaces) == 2
+    day_ago = "UPDATE machines SET updated_at = updated_at - interval '1 day' WHERE tag = $1"
+    await execute(shop.db, day_ago, tag)
     await shop.sweep(orphans)
     assert {one.tag: one.status for one in await shop.machines()}[tag] is status
     assert len(shop.cloud.namespaces) == left

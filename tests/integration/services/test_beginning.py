@@ -140,6 +140,20 @@ async def test_an_app_server_that_went_into_service_is_not_terminated(db, queue,
     assert (job.status, job.error["code"]) == (JobStatus.FAILED, "app-server-active")
 
 
+async def test_what_the_router_may_still_pass_requests_on_to_is_not_terminated(
+    db, queue, vault, activation
+):
+    taken = await claim(db, activation)
+    await deployments.note_switch(db, taken)
+    await services.ending.settle(db, taken.job, status=JobStatus.SUCCEEDED)
+    [old, _] = await deployments.app_servers(db)
+    ended = await _ask(db, queue, vault, JobKind.TERMINATE, app_server=str(old.id))
+    await deployments.execute(db, "UPDATE instances SET route_version = route_applied + 1")
+    job, _ = await _refused(db, ended)
+    assert (job.status, job.error["code"]) == (JobStatus.FAILED, "app-server-active")
+    assert job.error["detail"].endswith("Nothing was stopped.")
+
+
 async def test_an_activation_that_has_begun_is_never_refused(db, activation):
     first = await claim(db, activation)
     await services.claiming.hand_over(db, first.job)

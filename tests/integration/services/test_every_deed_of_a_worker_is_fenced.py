@@ -136,6 +136,7 @@ HARMLESS = {
             "housekeeping.tidy",
             "machines.close",
             "orphans.forget",
+            "orphans.mark_found",
             "orphans.mark_vanished",
             "orphans.report",
             "recovery.dispatch",

@@ -2,10 +2,12 @@
 
 import pytest
 
-from app import services
+from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.job import JobKind, JobStatus
+from app.domain.machine import MachineStatus
 from app.errors import InUse
+from app.models import Machine
 from app.services.job_request import Terms
 from tests.support import deployments, factories
 from tests.support.deployments import active_numbers, ask, claim, jobs_of, succeed, switch
@@ -76,15 +78,33 @@ async def _tried(db, queue):
     await services.ending.settle(db, taken.job, status=JobStatus.FAILED, error=AWAY)
 
 
+async def _make_machine(db):
+    """A provider made the machine that burnt."""
+    one = (await deployments.app_servers(db))[0]
+    machine = Machine(
+        tag="ll-1",
+        provider="cloud",
+        host_id=one.host_id,
+        instance_id=one.instance_id,
+        status=MachineStatus.READY,
+        wanted={"a": 1},
+    )
+    async with db.transaction() as session:
+        await store.machines.add(session, machine)
+
+
+@pytest.mark.parametrize("is_made", [False, True])
 async def test_another_router_takes_over_from_one_that_is_lost_with_what_served(
-    db, queue, vault, burnt, deactivate, terminate, give_another
+    db, queue, vault, burnt, deactivate, terminate, give_another, is_made
 ):
+    if is_made:
+        await _make_machine(db)
     await deactivate()
     await _tried(db, queue)
-    await terminate()
     assert await services.dirty_routes.sweep(db, queue) == 0
     await give_another()
     await services.routers.delete(db, "front", expected=None, gone_by="ann")
+    await terminate()
     assert await services.dirty_routes.sweep(db, queue) == 1
     taken = await claim(db, (await jobs_of(db, JobKind.ROUTE))[-1])
     assert taken.work.host.name == "beta"
@@ -96,6 +116,16 @@ async def test_another_router_takes_over_from_one_that_is_lost_with_what_served(
     lost, new = await deployments.app_servers(db)
     assert (lost.status, new.is_active) == (AppServerStatus.TERMINATED, True)
     assert await active_numbers(db) == [2]
+
+
+async def test_a_router_that_is_lost_with_its_machine_is_said_to_go_first(
+    db, burnt, deactivate, terminate
+):
+    await _make_machine(db)
+    await deactivate()
+    with pytest.raises(InUse, match="router front") as refused:
+        await terminate()
+    assert "liftlock routers delete NAME --gone" in refused.value.hint
 
 
 async def test_a_job_that_tries_the_lost_router_is_in_the_way_until_it_is_canceled(

@@ -130,18 +130,57 @@ async def test_an_orphan_is_listed_as_unknown_once(db):
     assert [one.status for one in await machines(db)] == [MachineStatus.TERMINATED]
 
 
-async def test_the_host_of_a_machine_that_vanished_takes_nothing_new(db, queue, vault, site):
+@pytest.fixture
+async def ready(db, queue, vault, site):
+    """A machine whose host is in use."""
     await factories.request(db, queue, vault)
     (machine,) = await machines(db)
     await change(db, machine, MachineStatus.READY)
-    async with db.transaction() as session:
-        host = await store.hosts.lock(session, machine.host_id)
-        host.status = HostStatus.READY
-        await store.hosts.touch(session, host)
-    await services.orphans.mark_vanished(db, machine.tag)
+    await factories.change(db, await host_of(db, machine), status=HostStatus.READY)
+    return machine
+
+
+async def test_the_host_of_a_machine_that_vanished_takes_nothing_new(db, ready):
+    await services.orphans.mark_vanished(db, ready.tag)
     (machine,) = await machines(db)
     assert machine.status is MachineStatus.UNKNOWN
     assert (await host_of(db, machine)).status is HostStatus.QUARANTINED
+
+
+async def test_a_host_that_a_person_closed_stays_so_when_its_machine_vanishes_and_is_found(
+    db, ready
+):
+    await factories.change(db, await host_of(db, ready), status=HostStatus.CORDONED)
+    await services.orphans.mark_vanished(db, ready.tag)
+    host = await host_of(db, ready)
+    assert (host.status, host.status_reason) == (HostStatus.CORDONED, None)
+    await services.orphans.mark_found(db, ready.tag)
+    assert (await host_of(db, ready)).status is HostStatus.CORDONED
+
+
+async def test_a_machine_that_had_vanished_and_is_listed_opens_its_host_again(db, ready):
+    await services.orphans.mark_vanished(db, ready.tag)
+    await services.orphans.mark_found(db, ready.tag)
+    (machine,) = await machines(db)
+    host = await host_of(db, machine)
+    assert (machine.status, machine.error) == (MachineStatus.READY, None)
+    assert (host.status, host.status_reason) == (HostStatus.READY, None)
+
+
+async def test_a_host_that_is_quarantined_for_something_else_stays_so(db, ready):
+    await services.orphans.mark_vanished(db, ready.tag)
+    reason = {"code": "host-key-changed", "detail": "It shows another key."}
+    await factories.change(db, await host_of(db, ready), status_reason=reason)
+    await services.orphans.mark_found(db, ready.tag)
+    assert (await host_of(db, ready)).status is HostStatus.QUARANTINED
+
+
+async def test_a_machine_that_was_to_go_is_not_ready_again_because_it_is_listed(db, ready):
+    await services.orphans.mark_vanished(db, ready.tag)
+    error = {"code": "provider-failed", "detail": "Nobody can tell whether it is gone."}
+    await factories.change(db, ready, error=error)
+    await services.orphans.mark_found(db, ready.tag)
+    assert [one.status for one in await machines(db)] == [MachineStatus.UNKNOWN]
 
 
 async def test_a_machine_that_was_made_tells_where_its_site_listens(db, queue, vault, site):

@@ -149,6 +149,23 @@ async def test_one_that_is_gone_is_left_alone(db, queue, vault, runs):
     assert await services.retention.repeat(db, queue) == 0
 
 
+async def test_one_that_is_in_service_is_left_alone(db, queue, vault, runs):
+    await terminate(db, queue, vault)
+    await unknown(db)
+    await deployments.execute(db, "UPDATE app_servers SET is_active = true")
+    assert await services.retention.repeat(db, queue) == 0
+
+
+@pytest.mark.parametrize("status", ["terminated", "failed"])
+async def test_one_that_is_left_behind_by_its_machine_is_asked_for_its_end_too(
+    db, queue, vault, runs, status
+):
+    await terminate(db, queue, vault)
+    await unknown(db)
+    await deployments.execute(db, "UPDATE machines SET status = $1", status)
+    assert await services.retention.repeat(db, queue) == 1
+
+
 @pytest.mark.parametrize(("canceled", "found"), [(True, 1), (False, 0)])
 async def test_the_machine_of_a_job_that_was_stopped_is_to_go(db, queue, vault, canceled, found):
     await factories.add_instance(db, provider="cloud")

@@ -59,6 +59,8 @@ async def test_a_set_that_was_taken_back_does_not_cost_the_one_that_served_befor
     await deployments.note_way_back(db, taken)
     error = {"code": "site-broken"}
     await services.ending.settle(db, taken.job, status=JobStatus.FAILED, error=error)
+    # A job has seen since that the router went back.
+    await deployments.execute(db, "UPDATE instances SET route_applied = route_version")
     await _age(db, 3, [1, 2, 3, 4, 5, 6])
     await services.retention.sweep(db, queue)
     assert await _ended(db) == [1, 3, 5]
@@ -128,3 +130,58 @@ async def test_what_is_locked_by_hand_does_not_keep_others_from_their_end(
     monkeypatch.setattr(services.retention, "_MOST", 1)
     assert await services.retention.sweep(db, queue) == 1
     assert [job.instance_id for job in await jobs_of(db, JobKind.TERMINATE)] == [blog.id]
+
+
+@pytest.fixture
+async def refused(db, queue, history):
+    """The end of 1 was asked for by itself, which failed."""
+
+    async def do(code="unconfirmed-gone", *, hours):
+        await _age(db, 3, [1])
+        await services.retention.sweep(db, queue)
+        [job] = await jobs_of(db, JobKind.TERMINATE)
+        taken = await deployments.claim(db, job)
+        error = {"code": code, "title": "t", "detail": "d"}
+        await services.ending.settle(db, taken.job, status=JobStatus.FAILED, error=error)
+        ago = "UPDATE jobs SET finished_at = finished_at - make_interval(hours => $1)"
+        await deployments.execute(db, f"{ago} WHERE kind = 'terminate'", hours)
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ("code", "hours", "found"),
+    [
+        ("unconfirmed-gone", 0, 0),
+        ("unconfirmed-gone", 1, 1),
+        ("app-server-active", 0, 0),
+        ("in-use", 23, 0),
+        ("in-use", 24, 1),
+    ],
+)
+async def test_what_could_not_be_ended_is_not_asked_for_again_at_once(
+    db, queue, refused, code, hours, found
+):
+    await refused(code, hours=hours)
+    assert await services.retention.sweep(db, queue) == found
+
+
+async def test_the_longer_it_takes_the_less_often_it_is_asked_for(db, queue, refused):
+    await refused(hours=20)
+    assert await services.retention.sweep(db, queue) == 1
+    job = (await jobs_of(db, JobKind.TERMINATE))[-1]
+    taken = await deployments.claim(db, job)
+    error = {"code": "unconfirmed-gone", "title": "t", "detail": "d"}
+    await services.ending.settle(db, taken.job, status=JobStatus.FAILED, error=error)
+    ago = "UPDATE jobs SET finished_at = finished_at - interval '9 hours' WHERE kind = 'terminate'"
+    await deployments.execute(db, ago)
+    assert await services.retention.sweep(db, queue) == 0
+    await deployments.execute(db, ago.replace("9", "2"))
+    assert await services.retention.sweep(db, queue) == 1
+
+
+async def test_what_the_router_may_still_pass_requests_on_to_is_left_alone(db, queue, history):
+    await _age(db, 3, [1, 3])
+    await deployments.execute(db, "UPDATE instances SET route_version = route_applied + 1")
+    await services.retention.sweep(db, queue)
+    assert await _ended(db) == [3]

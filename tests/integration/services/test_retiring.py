@@ -9,7 +9,7 @@ from app.domain.job import JobKind, JobStatus, OnConflict
 from app.errors import AlreadyWaiting, Conflict, Invalid
 from app.services import retiring, routing
 from app.services.job_request import Terms
-from tests.support import factories, worked
+from tests.support import deployments, factories, worked
 
 BOTH = pytest.mark.parametrize("kind", [JobKind.DEACTIVATE, JobKind.TERMINATE])
 RETENTION = Terms("liftlock:retention")
@@ -54,6 +54,47 @@ async def test_what_is_in_service_cannot_be_terminated(db, site, ask):
         await ask(JobKind.TERMINATE, "shop:1")
     assert refused.value.code == "app-server-active"
     assert refused.value.hint.endswith(f"liftlock app-servers deactivate {row.id}")
+
+
+async def test_what_a_router_that_is_behind_may_pass_requests_on_to_cannot_be_terminated(
+    db, queue, vault, ask
+):
+    """The way back was noted, and nobody told the router of it."""
+    await deployments.add_routed_site(db)
+    await deployments.serve(db, queue, vault)
+    [job] = await deployments.ask(db, queue, vault, activate=True)
+    await deployments.succeed(db, job)
+    taken = await deployments.claim(db, (await deployments.jobs_of(db, JobKind.ACTIVATE))[-1])
+    await deployments.note_switch(db, taken)
+    await deployments.note_way_back(db, taken)
+    await services.ending.settle(db, taken.job, status=JobStatus.FAILED)
+    with pytest.raises(Conflict, match="may still pass requests on to AppServer 2") as refused:
+        await ask(JobKind.TERMINATE, "shop:2")
+    assert refused.value.code == "app-server-active"
+    assert "liftlock routers sync front" in refused.value.hint
+    assert (await ask(JobKind.TERMINATE, "shop:2", gone=True, reason="it burned down")).job
+    await deployments.execute(db, "UPDATE instances SET route_applied = route_version")
+    assert (await ask(JobKind.TERMINATE, "shop:2")).job.status is JobStatus.QUEUED
+
+
+async def test_nor_one_whose_activation_failed_before_it_was_noted(db, queue, vault, ask):
+    """Its router may have been switched all the same."""
+    await deployments.add_routed_site(db)
+    await deployments.serve(db, queue, vault)
+    [job] = await deployments.ask(db, queue, vault, activate=True)
+    await deployments.succeed(db, job)
+    taken = await deployments.claim(db, (await deployments.jobs_of(db, JobKind.ACTIVATE))[-1])
+    await services.activation.want_route(db, taken.job, taken.work.facts.route_version)
+    await services.ending.settle(db, taken.job, status=JobStatus.FAILED)
+    with pytest.raises(Conflict, match="may still pass requests on to AppServer 2"):
+        await ask(JobKind.TERMINATE, "shop:2")
+
+
+async def test_what_no_router_was_ever_told_of_can_be_terminated_while_one_is_behind(db, ask):
+    host, instance = await deployments.add_routed_site(db)
+    await factories.add_app_server(db, instance, host)
+    await deployments.execute(db, "UPDATE instances SET route_version = 7")
+    assert (await ask(JobKind.TERMINATE, "shop:1")).job.status is JobStatus.QUEUED
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from app.domain.job import JobKind, JobStatus
 from app.domain.machine import MachineStatus
 from app.errors import Conflict, InUse
 from app.models import Machine
+from app.models.base import utc_now
 from tests.support import deployments, factories
 
 GONE = {"gone": True, "reason": "it burned down"}
@@ -78,6 +79,11 @@ def carry_out(db, terminate):
     return do
 
 
+async def unconfirm(db, app_server, **values):
+    """Nobody could tell whether it is gone, the last time that this was wanted."""
+    await factories.change(db, app_server, error={"code": "unconfirmed-gone"}, **values)
+
+
 async def status(db):
     return (await services.hosts.get(db, "shop-1")).host.status
 
@@ -109,6 +115,42 @@ async def test_the_machine_of_one_that_failed_goes_with_the_last_that_lives(
     await factories.change(db, mate, status=left)
     assert await carry_out("shop:2") == ["app server shop:1"]
     assert await carry_out("shop:1") == []
+
+
+async def test_one_that_nobody_could_confirm_to_be_gone_keeps_no_machine(db, mate, carry_out):
+    await unconfirm(db, mate)
+    assert await carry_out("shop:1") == []
+
+
+async def test_nor_does_it_when_it_went_into_service_before_and_serves_no_more(db, mate, carry_out):
+    await unconfirm(db, mate, activated_at=utc_now(), deactivated_at=utc_now())
+    assert await carry_out("shop:1") == []
+
+
+async def test_one_that_serves_keeps_its_machine_whatever_was_said_of_it(db, mate, carry_out):
+    await unconfirm(db, mate, is_active=True)
+    assert await carry_out("shop:1") == ["app server shop:2"]
+
+
+async def test_one_that_is_stated_to_be_gone_says_nothing_of_another_that_may_run(
+    db, mate, carry_out
+):
+    await unconfirm(db, mate)
+    await carry_out("shop:1", **GONE)
+    assert await machine_status(db) is MachineStatus.READY
+
+
+async def test_a_stranger_that_is_stated_to_be_gone_leaves_the_machine(db, stranger, carry_out):
+    await carry_out("blog:1", **GONE)
+    assert await machine_status(db) is MachineStatus.READY
+
+
+async def test_a_stranger_that_nobody_could_confirm_to_be_gone_keeps_the_machine(
+    db, stranger, terminate
+):
+    await unconfirm(db, stranger)
+    with pytest.raises(InUse, match="app server blog:1"):
+        await terminate()
 
 
 async def test_one_that_is_stated_to_be_gone_takes_its_machine_when_it_is_the_last(

@@ -85,6 +85,7 @@ BEHIND_A_GUARD = {
     "jobs.add",
     "machines.add",
     "machines.change",
+    "machines.forget_data",
     "routes.activate",
     "routes.apply",
     "routes.deactivate",

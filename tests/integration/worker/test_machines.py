@@ -24,6 +24,7 @@ from worker.jobs.lease import Lease
 from worker.jobs.machines import Machines
 from worker.jobs.planning import plan_of
 from worker.jobs.run_job import run_job
+from worker.jobs.sweep import tidy
 from worker.jobs.sweeping_machines import sweep_machines
 from worker.plans.outcome import Outcome
 
@@ -114,6 +115,13 @@ async def test_a_machine_of_nobody_is_told_and_left(db, cloud, asked, runtime):
     }
 
 
+async def told_yesterday(db):
+    """What is known of machines of nobody is known for a day."""
+    await deployments.execute(
+        db, "UPDATE machines SET updated_at = updated_at - interval '1 day' WHERE wanted = '{}'"
+    )
+
+
 async def test_a_machine_of_nobody_is_removed_when_the_operator_says_so(db, cloud, asked, runtime):
     (mine,) = await machines(db)
     tag = f"{mine.tag.rsplit('-', 1)[0]}-lost"
@@ -121,8 +129,20 @@ async def test_a_machine_of_nobody_is_removed_when_the_operator_says_so(db, clou
     cloud.add("liftlock-00000000-of-others", created=OLD)
     removing = {"cloud": cloud.spec(OrphanPolicy.REMOVE)}
     await sweep_machines(replace(runtime, providers=removing))
+    await told_yesterday(db)
+    await sweep_machines(replace(runtime, providers=removing))
     assert cloud.tags() == {"liftlock-00000000-of-others"}
     assert {one.tag: one.status for one in await machines(db)}[tag] is MachineStatus.TERMINATED
+
+
+async def test_a_machine_that_a_restored_backup_does_not_know_serves_on(db, cloud, asked, runtime):
+    """It was made after the backup, and here is what a worker does when it starts."""
+    (mine,) = await machines(db)
+    serves = f"{mine.tag.rsplit('-', 1)[0]}-later"
+    cloud.add(serves, created=OLD)
+    await tidy(replace(runtime, providers={"cloud": cloud.spec(OrphanPolicy.REMOVE)}))
+    assert cloud.tags() == {serves}
+    assert {one.tag: one.status for one in await machines(db)}[serves] is MachineStatus.UNKNOWN
 
 
 async def test_a_machine_of_nobody_that_has_gone_is_forgotten(db, cloud, asked, runtime):
@@ -143,6 +163,8 @@ async def test_a_machine_of_nobody_that_stays_does_not_keep_the_others(db, cloud
     only_b = "test -e asked && rm ./*-b.machine && exit 3; touch asked; exit 1"
     (cloud.folder / "fault-destroy").write_text(only_b)
     removing = {"cloud": cloud.spec(OrphanPolicy.REMOVE)}
+    await sweep_machines(runtime)
+    await told_yesterday(db)
     await sweep_machines(replace(runtime, providers=removing))
     found = {one.tag: one.status for one in await machines(db)}
     assert (found[stays], found[goes]) == (MachineStatus.UNKNOWN, MachineStatus.TERMINATED)
@@ -186,6 +208,23 @@ async def test_a_second_machine_of_a_tag_is_told_and_both_are_left(db, cloud, re
     assert told == [("machine.doubled", "m-10")]
     assert cloud.tags() == {ready, "second"}
     assert [one.status for one in await machines(db)] == [MachineStatus.READY]
+
+
+async def test_a_machine_that_was_missing_in_one_list_is_ready_again_in_the_next(
+    db, cloud, ready, runtime
+):
+    await sweep_machines(runtime)
+    assert [one.status for one in await machines(db)] == [MachineStatus.UNKNOWN]
+    cloud.add(ready, created=OLD)
+    await sweep_machines(runtime)
+    assert [one.status for one in await machines(db)] == [MachineStatus.READY]
+
+
+async def test_another_machine_under_its_tag_is_not_taken_for_it(db, cloud, ready, runtime):
+    await sweep_machines(runtime)
+    cloud.add(ready, created=OLD, id="m-10")
+    await sweep_machines(runtime)
+    assert [one.status for one in await machines(db)] == [MachineStatus.UNKNOWN]
 
 
 @pytest.fixture
@@ -298,17 +337,21 @@ async def test_a_machine_goes_with_the_last_app_server_on_it(
     assert (await services.hosts.get(db, "shop-1")).host.status is HostStatus.GONE
 
 
-async def test_what_is_left_on_a_machine_that_stays_is_not_confirmed_gone(
+async def test_what_is_left_on_a_machine_is_not_confirmed_gone_until_the_last_takes_it(
     db, queue, vault, cloud, shared, runtime, machine
 ):
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
     await deployments.execute(db, "UPDATE hosts SET host_key = $1", other)
-    for number, code in [(1, "unconfirmed-gone"), (2, "unconfirmed-gone")]:
+    for number, code, tags in [
+        (1, "unconfirmed-gone", {shared}),
+        (2, None, set()),
+        (1, None, set()),
+    ]:
         wanted = {"kind": JobKind.TERMINATE, "app_server": f"shop:{number}"}
         job = (await factories.request(db, queue, vault, **wanted)).job
         await run_job({"runtime": runtime}, str(job.id), 1)
-        assert (await services.jobs.get(db, job.id)).job.error["code"] == code
-    assert cloud.tags() == {shared}
+        error = (await services.jobs.get(db, job.id)).job.error
+        assert ((error or {}).get("code"), cloud.tags()) == (code, tags), error
 
 
 async def test_a_later_provision_neither_makes_the_machine_nor_removes_it(

@@ -159,6 +159,13 @@ def test_terminating_asks_first(cli, asked):
     assert sent(asked, "terminate") == [{}]
 
 
+def test_what_goes_with_the_data_of_the_site_is_asked_first(cli, asked):
+    silent = cli("app-servers", "terminate", "shop:2", "--with-data")
+    assert "liftlock app-servers terminate shop:2 --with-data --yes" in silent.stderr
+    assert cli("app-servers", "terminate", "shop:2", "--with-data", "--yes").exit_code == 0
+    assert sent(asked, "terminate") == [{"with_data": True}]
+
+
 @pytest.mark.parametrize("verb", ["deactivate", "terminate"])
 def test_stating_that_one_is_gone_asks_first(cli, asked, verb):
     silent = cli("app-servers", verb, "shop:2", "--gone", "--reason", "it burned down")

@@ -19,6 +19,7 @@ from worker.remote.errors import (
     StepTimeout,
 )
 from worker.steps.machine import DestroyMachine
+from worker.steps.step import Command
 
 STOP = replace(step("stop"), dispensable=True)
 REMOVE = step("destroy-machine", DestroyMachine("cloud", "ll-1"))
@@ -66,16 +67,10 @@ async def test_a_host_that_answers_is_tidied(host):
     assert tidied(host) == (["job"], ["job-1"])
 
 
-#: A host that is cut off, was never there, is another one, lets nobody in, or runs nothing.
-USELESS = [
-    HostUnreachable,
-    ConnectionLost,
-    HostKeyMissing,
-    HostKeyChanged,
-    AuthFailed,
-    ForwardingRefused,
-    RunnerFailed,
-]
+#: A host that is cut off, or was never there.
+GONE = [HostUnreachable, ConnectionLost, HostKeyMissing]
+#: It lives, but it is another one, lets nobody in, or runs nothing.
+USELESS = [HostKeyChanged, AuthFailed, ForwardingRefused, RunnerFailed]
 FAILURES = [
     Answer(exit_code=1),
     Answer(error=StepTimeout("it hangs", hint="look")),
@@ -87,10 +82,15 @@ def fails(error):
     return Answer(error=error("so it is", hint="look"))
 
 
-@pytest.mark.parametrize("error", USELESS)
-async def test_what_is_useless_is_passed_over_and_told(host, error):
+@pytest.mark.parametrize(
+    ("error", "harmless"), [*[(one, False) for one in GONE], *[(one, True) for one in USELESS]]
+)
+async def test_what_is_gone_is_passed_over_and_told_and_what_is_useless_where_nothing_goes_on(
+    host, error, harmless
+):
     host.answers, diary = {"stop": fails(error)}, Diary()
-    outcome = await run(plan(step("switch"), STOP), host, diary)
+    of = plan(step("switch"), replace(STOP, harmless=harmless))
+    outcome = await run(of, host, diary)
     assert outcome.error is None
     assert host.scripts == ["switch", "stop"]
     assert tidied(host) == ([], [])
@@ -98,9 +98,16 @@ async def test_what_is_useless_is_passed_over_and_told(host, error):
     assert "so it is" in told
 
 
+@pytest.mark.parametrize("error", USELESS)
+async def test_what_goes_on_on_a_host_that_lives_is_not_passed_over(host, error):
+    host.answers = {"stop": fails(error)}
+    outcome = await run(plan(step("switch", undo=Command("switch back")), STOP), host)
+    assert outcome.error.code == error.code
+
+
 async def test_a_host_of_another_key_is_named_when_it_is_passed_over(host):
     host.answers, diary = {"stop": fails(HostKeyChanged)}, Diary()
-    await run(plan(STOP), host, diary)
+    await run(plan(replace(STOP, harmless=True)), host, diary)
     assert "as it failed (host-key-changed)" in diary.lines[-1]
 
 
@@ -110,7 +117,7 @@ async def test_no_other_step_is_passed_over_on_a_host_of_another_key(host):
     assert outcome.error.code == "host-key-changed"
 
 
-@pytest.mark.parametrize("answer", [*map(fails, USELESS), *FAILURES])
+@pytest.mark.parametrize("answer", [*map(fails, [*GONE, *USELESS]), *FAILURES])
 async def test_whatever_fails_on_a_machine_it_is_removed(host, answer):
     machines = Machines()
     host.answers = {"stop": answer}

@@ -32,6 +32,7 @@ def test_the_background_of_the_old_stops_before_that_of_the_new_starts() -> None
     assert names(plan) == [
         "router-find",
         "health-2",
+        "before-1",
         "route-wanted",
         "background-stop-1-cron",
         "background-stop-1-worker",
@@ -52,7 +53,7 @@ def test_background_parts_that_may_overlap_stop_after_the_drain() -> None:
     found = names(
         activation(server(2, recipe=OVERLAPPING), before=(server(1, recipe=OVERLAPPING),))
     )
-    assert found[3:5] == ["background-start-2-worker", "background-start-2-cron"]
+    assert found[4:6] == ["background-start-2-worker", "background-start-2-cron"]
     assert found[-4:] == ["drain-1", "background-stop-1-cron", "background-stop-1-worker", "watch"]
 
 
@@ -138,12 +139,50 @@ def test_an_app_server_that_stays_is_neither_started_nor_drained() -> None:
     assert not [name for name in found if "-1" in name and name != "health-1"]
 
 
+def test_the_background_of_what_is_in_service_already_stops_and_starts_when_it_is_asked_for() -> (
+    None
+):
+    """After a way back that failed, nobody knows which parts run."""
+    one, two = server(1, recipe=COLD), server(2, recipe=OVERLAPPING)
+    found = names(activation(one, two, before=(one, two)))
+    assert [name for name in found if name.startswith("background")] == [
+        "background-stop-1-cron",
+        "background-stop-1-worker",
+        "background-stop-2-cron",
+        "background-stop-2-worker",
+        "background-start-1-worker",
+        "background-start-1-cron",
+        "background-start-2-worker",
+        "background-start-2-cron",
+    ]
+
+
+def test_where_some_only_leave_those_that_stay_go_on_undisturbed() -> None:
+    stays = server(1, recipe=COLD)
+    found = names(activation(stays, before=(stays, server(2, recipe=COLD))))
+    assert [name for name in found if name.startswith("background")] == [
+        "background-stop-2-cron",
+        "background-stop-2-worker",
+    ]
+
+
+def test_only_what_goes_on_by_itself_is_not_left_out_on_a_host_that_lives() -> None:
+    plan = activation(server(2, recipe=COLD), before=(server(1, recipe=COLD),))
+    assert [(item.name, item.harmless) for item in plan.steps if item.dispensable] == [
+        ("background-stop-1-cron", False),
+        ("background-stop-1-worker", False),
+        ("drain-1", True),
+    ]
+
+
 def test_steps_on_other_hosts_name_them_and_those_on_the_own_host_do_not() -> None:
     old, new = server(1, recipe=COLD, host="web2"), server(2, recipe=COLD, host="web1")
     plan = activation(new, before=(old,), router_at="edge")
     places = {item.name: item.at for item in (*plan.steps, *plan.on_failure)}
     assert {name for name, at in places.items() if at == "edge"} == {
         "router-find",
+        "router-reach-2",
+        "before-1",
         "router-configure",
         "router-switch",
         "router-read-back",
@@ -179,6 +218,47 @@ def test_the_health_gate_asks_where_the_app_server_listens() -> None:
     assert isinstance(probe, Probe)
     assert (probe.address, probe.port, probe.path) == ("10.0.0.5", 20002, "/up")
     assert probe.alive is not None
+
+
+def test_the_health_gate_asks_from_the_host_of_the_router_too_where_that_is_another() -> None:
+    """A firewall between the two would switch all visitors to what the router cannot reach."""
+    new = server(2, host="web2", address="10.0.0.5")
+    plan = activation(new, server(3, host="edge"), router_at="edge")
+    assert names(plan)[:4] == ["router-find", "health-2", "router-reach-2", "health-3"]
+    found = step(plan, "router-reach-2")
+    assert isinstance(found.action, Probe)
+    assert (found.at, found.again, found.action.alive) == ("edge", True, None)
+    assert (found.action.address, found.action.port) == ("10.0.0.5", 20002)
+    assert (found.action.path, found.action.contains) == ("/up", "Welcome")
+    assert found.action.on_failure.code == "router-cannot-reach"
+
+
+def test_what_serves_until_now_is_asked_from_the_router_for_the_case_of_a_way_back() -> None:
+    plan = activation(server(3), before=(server(1), server(2)), router_at="edge")
+    found = [item for item in plan.steps if item.finds]
+    assert [(item.name, item.at, item.finds) for item in found] == [
+        ("before-1", "edge", "dead_1"),
+        ("before-2", "edge", "dead_2"),
+    ]
+    stay = step(plan, "watch").stay
+    assert stay is not None
+    assert stay.facts == ("dead_1", "dead_2")
+    assert "AppServer 1 and AppServer 2 did not answer before the switch" in stay.why
+
+
+@pytest.mark.parametrize(
+    ("before", "more"),
+    [
+        ((), {}),
+        ((server(1), server(2)), {}),  # one that stays answers
+        ((server(1),), {"watch": 0}),
+        ((server(1),), {"routed": False}),
+    ],
+)
+def test_nobody_is_asked_where_no_visitor_would_be_turned_back_to_them(before, more) -> None:
+    plan = activation(server(2), before=before, **more)
+    assert not [item for item in plan.steps if item.finds]
+    assert not [item for item in plan.steps if item.stay and item.stay.facts]
 
 
 def test_the_site_is_asked_through_the_router_by_its_name() -> None:

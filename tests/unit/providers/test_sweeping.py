@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.machine import NO_MACHINE, MachineStatus
 from worker.providers.provider import Listed
-from worker.providers.sweeping import YOUNGEST, Known, Policy, sweep
+from worker.providers.sweeping import TOLD_FOR, YOUNGEST, Known, Policy, sweep
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OLD, YOUNG = NOW - timedelta(hours=2), NOW - timedelta(minutes=59)
@@ -134,3 +134,27 @@ def test_machines_of_a_tag_that_has_no_machine_are_orphans_and_not_doubled():
     twins = [listed(), listed(machine_id="m-2")]
     assert swept(twins, [known(MachineStatus.TERMINATED)]).doubled == ()
     assert swept(twins).doubled == ()
+
+
+def removed(machines, records=(), **told):
+    found = sweep(machines, records, prefix="ours-", now=NOW, told=told.get("told", {}))
+    return found.to_remove(Policy.REMOVE)
+
+
+def test_a_machine_that_was_never_asked_for_here_is_not_removed_at_first_sight():
+    assert removed([listed()]) == ()
+
+
+def test_it_is_removed_once_it_was_told_for_a_day():
+    for since, tags in [(NOW - TOLD_FOR + timedelta(seconds=1), ()), (NOW - TOLD_FOR, ("ours-1",))]:
+        assert removed([listed()], told={"ours-1": since}) == tags
+
+
+def test_one_that_had_gone_and_is_there_again_is_told_for_a_day_again():
+    again = Known("ours-1", MachineStatus.TERMINATED, OLD, "m-1", was_asked_for=False)
+    assert removed([listed()], [again]) == ()
+    assert removed([listed()], [again], told={"ours-1": NOW - TOLD_FOR}) == ("ours-1",)
+
+
+def test_what_was_asked_for_here_and_is_gone_is_removed_at_first_sight():
+    assert removed([listed()], [known(MachineStatus.TERMINATED)]) == ("ours-1",)
