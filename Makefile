@@ -25,8 +25,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## provision the example site on a demo host, and switch it under load
 	$(BIN)/python -m examples.demo
 
-test: setup ## all tests that need nothing but Python, git and make
-	$(BIN)/python -m pytest -n $(JOBS) -m "not sshd and not root and not routers and not reference"
+test: setup ## all tests that need nothing but Python, git and make; some: make test ARGS=tests/e2e
+	$(BIN)/python -m pytest -n $(JOBS) -m "not sshd and not root and not routers and not reference" $(ARGS)
 
 test-unit: setup ## the tests of the pure rooms, in seconds
 	$(BIN)/python -m pytest tests/unit -q

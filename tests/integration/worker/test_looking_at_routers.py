@@ -143,7 +143,10 @@ async def test_whatever_somebody_else_changed_is_repaired(standing, router, kind
     for harm in (*HARMS, *OWN_HARMS.get(kind, ())):
         await asyncio.to_thread(harm, router)
         [job] = await looked()
-        assert (job.status, job.outcome) == (JobStatus.SUCCEEDED, Outcome.CHANGED), harm
+        assert (job.status, job.outcome) == (JobStatus.SUCCEEDED, Outcome.CHANGED), (
+            harm,
+            job.error,
+        )
         assert await serving() == 1, harm
         assert await looked() == [], harm
 
