@@ -38,6 +38,7 @@ def used(it: Any) -> tuple[Any, ...]:
         it.active_app_servers,
         it.newest_app_server,
         it.tls_modes,
+        it.last_job,
         # Columns that only SQL text reads and writes.
         it.dispatched_at,
         it.lease_until,

@@ -13,6 +13,12 @@ from app.services.app_servers import AppServerView
 _ID = "0198c5a2-6c1e-7d64-9b1f-2f6f0a6b8c11"
 
 
+class ExtensionOfRelease(BaseModel):
+    name: str
+    version: str
+    enabled: bool
+
+
 class AppServer(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,6 +45,9 @@ class AppServer(BaseModel):
                     "recipe": "django@1",
                     "asset_release": "1f3c5d7e-2-0a6b8c11",
                     "settings": {"DJANGO_SETTINGS_MODULE": "guestbook.settings"},
+                    "extensions": [
+                        {"name": "guestbook-stars", "version": "1.2.0", "enabled": True}
+                    ],
                     "error": None,
                     "created_at": "2026-11-21T05:00:00Z",
                     "updated_at": "2026-11-21T05:01:00Z",
@@ -74,6 +83,8 @@ class AppServer(BaseModel):
     asset_release: str | None
     #: What it was made with; never changed.
     settings: dict[str, Any]
+    #: What its release contains, in the order in which it is enabled; never changed.
+    extensions: list[ExtensionOfRelease]
     error: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime

@@ -29,9 +29,9 @@ class ReadRequest(Request):
         return self._parsed
 
 
-async def read(request: Request, accepted: Collection[str]) -> ReadRequest:
+async def read(request: Request, accepted: Collection[str], most: int = MOST_BYTES) -> ReadRequest:
     """Read the body; raises HTTPException 413 and 415, and Invalid for what is no JSON."""
-    raw = await _bytes(request)
+    raw = await _bytes(request, most)
     if not raw:
         return ReadRequest(request, raw, None)
     media_type = media_type_of(request)
@@ -59,21 +59,21 @@ async def _object(request: Request) -> dict[str, Any]:
 JsonObject = Annotated[dict[str, Any], Depends(_object)]
 
 
-async def _bytes(request: Request) -> bytes:
+async def _bytes(request: Request, most: int) -> bytes:
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:18]) > MOST_BYTES:
-        raise _too_large()
+    if length.isdecimal() and int(length[:18]) > most:
+        raise _too_large(most)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MOST_BYTES:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"A body has at most {MOST_BYTES} bytes.")
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"A body has at most {most} bytes.")
 
 
 def _parsed(raw: bytes) -> object:

@@ -17,7 +17,8 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.api.refs import RefField
-from app.domain.job import JobKind, OnConflict
+from app.domain.extension_spec import ExtensionSpec
+from app.domain.job import EXTENDING, JobKind, OnConflict
 from app.domain.naming import Revision
 from app.domain.wrong_field import wrong_field
 
@@ -29,6 +30,7 @@ _FIELDS = {
     JobKind.DEACTIVATE: {"app_server", "gone", "reason", "drain", "dry_run"},
     JobKind.TERMINATE: {"app_server", "gone", "reason", "with_data", "dry_run"},
     JobKind.ROUTE: {"instance", "dry_run"},
+    **{kind: {"instance", "extension", "force", "drain", "watch", "dry_run"} for kind in EXTENDING},
 }
 _OWN = frozenset().union(*_FIELDS.values())
 #: How a sentence calls a job of the kind.
@@ -55,6 +57,21 @@ _ACTIVATE: JsonDict = {
     "watch": 60,
 }
 _TERMINATE: JsonDict = {"kind": "terminate", "app_server": "guestbook:1"}
+_INSTALL: JsonDict = {
+    "kind": "install",
+    "instance": "guestbook",
+    "extension": {
+        "package": "guestbook-stars",
+        "version": "1.2.0",
+        "settings": {"APP": "guestbook_stars"},
+        "requires": ["django-taggit"],
+    },
+}
+_DISABLE: JsonDict = {
+    "kind": "disable",
+    "instance": "guestbook",
+    "extension": {"package": "guestbook-stars"},
+}
 
 
 def _instant(value: Any) -> Any:
@@ -126,13 +143,19 @@ class JobOrder(BaseModel):
     """What is to be done, and when."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [_ORDER, _TONIGHT, _ACTIVATE, _TERMINATE]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [_ORDER, _TONIGHT, _ACTIVATE, _TERMINATE, _INSTALL, _DISABLE]
+        },
     )
 
     kind: JobKind
     instance: Annotated[
         RefField | None,
-        Field(description="What to provision, or whose router to bring up to date."),
+        Field(
+            description="What to provision, whose extension to change, or whose router to bring up"
+            " to date."
+        ),
     ] = None
     #: Instead of the instance's own.
     host: RefField | None = None
@@ -172,6 +195,20 @@ class JobOrder(BaseModel):
     gone: Gone = False
     reason: GoneReason = None
     with_data: WithData = False
+    extension: Annotated[
+        ExtensionSpec | None,
+        Field(
+            description="What to install; of `uninstall`, `enable` and `disable`: its `package`"
+            " alone."
+        ),
+    ] = None
+    force: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Do it also where everything is so already: install the same version anew.",
+        ),
+    ] = False
     #: Make the plan and end: nothing is done on the host.
     dry_run: Annotated[bool, Field(strict=True)] = False
     priority: Annotated[
@@ -199,4 +236,17 @@ class JobOrder(BaseModel):
             if alien and not (value is None or value is False or value == ()):
                 called = _CALLED.get(self.kind, f"a job of kind {self.kind}")
                 raise wrong_field(field, f"{called} has no {field}: leave it out")
+        if self.kind in EXTENDING:
+            _check_extension(self.kind, self.extension)
         return self
+
+
+def _check_extension(kind: JobKind, extension: ExtensionSpec | None) -> None:
+    """Raises an error about the field when it is missing, or about one of its own."""
+    if extension is None:
+        raise wrong_field("extension", f"name the extension to {kind}")
+    try:
+        extension.refuse_for(kind)
+    except PydanticCustomError as error:
+        found = error.context or {}
+        raise wrong_field(("extension", found["field"]), found["message"]) from None

@@ -100,6 +100,8 @@ async def create_job(body: JobOrder, here: Here, token: Deployer, wait: Wait) ->
     - `provision`: make a new app server of an instance, beside what serves; with `activate` it
       goes into service once it runs.
     - `activate`, `deactivate`, `terminate`: what `/v1/app-servers/{ref}/…` do.
+    - `install`, `uninstall`, `enable`, `disable`: change an instance's extensions. What serves is
+      built anew with them, beside what serves, and takes its place once it is checked.
     - `route`: bring the instance's router to what is wanted of it.
     - `enroll`: read a host's key; takes a token of scope admin.
 
@@ -112,7 +114,7 @@ async def create_job(body: JobOrder, here: Here, token: Deployer, wait: Wait) ->
         here.db,
         here.queue,
         here.vault,
-        request=JobRequest(**body.model_dump()),
+        request=JobRequest(**dict(body)),
         actor=token.name,
         request_id=here.request_id,
     )

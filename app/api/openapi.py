@@ -31,6 +31,8 @@ _TAGS = {
     "instances": "Long-lived sites: what they are made of, where they run, how they are reached.",
     "app-servers": "Deployments of an instance, which never change: in service, beside, or gone.",
     "asset releases": "Hashed static files, a set for each app server.",
+    "extensions": "Packages added to an instance: which version, where, and enabled or not.",
+    "packages": "Uploaded wheels, for extensions that are on no index.",
     "hosts": "Machines reached by SSH.",
     "routers": "Caddy, nginx or HAProxy on a host; passes requests on to what is in service.",
     "machines": "Hosts that a provider, your own program, makes for app servers.",

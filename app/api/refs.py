@@ -35,3 +35,19 @@ AssetReleaseRef = Annotated[
         examples=["8f2b6c93d1a4-3-0a6b8c11"],
     ),
 ]
+PackageHash = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of its content, in small hexadecimal digits.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    ),
+]
+ExtensionName = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$",
+        description="Of its package, in any spelling.",
+        examples=["guestbook-stars"],
+    ),
+]

@@ -45,14 +45,14 @@ class Route(APIRoute):
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         guard = self.guard
-        accepted = self.accepted
+        accepted, most = self.accepted, self.most_bytes
         may_repeat = "POST" in (self.methods or ())
 
         async def handler(request: Request) -> Response:
             if guard is not None:
                 await guard.admit(request)
             if accepted:
-                request = await body.read(request, accepted)
+                request = await body.read(request, accepted, most)
             if not may_repeat:
                 return await handle(request)
             response = await idempotency.answer_once(request, handle)
@@ -68,8 +68,20 @@ class Route(APIRoute):
     @property
     def accepted(self) -> frozenset[str]:
         """Media types of its body; empty when it has none."""
-        documented = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
-        return frozenset(documented or ([body.JSON] if self.body_field else []))
+        return frozenset(self._documented or ([body.JSON] if self.body_field else []))
+
+    @property
+    def most_bytes(self) -> int:
+        """Of its body: what its description says, or what all routes take."""
+        schemas = [content["schema"] for content in self._documented.values()]
+        said = [one["maxLength"] for one in schemas if one.get("format") == "binary"]
+        return max(said, default=body.MOST_BYTES)
+
+    @property
+    def _documented(self) -> dict[str, Any]:
+        """The content of a body that is described by hand, by media type."""
+        body_: dict[str, dict[str, Any]] = (self.openapi_extra or {}).get("requestBody", {})
+        return body_.get("content", {})
 
 
 def router(noun: str) -> APIRouter:

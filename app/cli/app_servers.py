@@ -36,6 +36,7 @@ _SHOWN = [
     ("url", "url"),
     ("release", "release"),
     ("settings", "settings"),
+    ("extensions", "contains"),
     ("asset release", "asset_release"),
     ("job", "job_id"),
     ("deployment", "deployment"),
@@ -95,7 +96,15 @@ def _row(item: Mapping[str, Any]) -> dict[str, Any]:
     """With what a person looks for first."""
     mark = _MARK if item.get("is_active") else ""
     age = holding.age(item["created_at"]) if item.get("created_at") else ""
-    return {**item, "ref": _ref(item), "mark": mark, "age": age}
+    return {**item, "ref": _ref(item), "mark": mark, "age": age, "contains": _contains(item)}
+
+
+def _contains(item: Mapping[str, Any]) -> list[str]:
+    """The extensions of its release."""
+    return [
+        f"{one['name']} {one['version']}" + ("" if one.get("enabled") else " (disabled)")
+        for one in item.get("extensions") or ()
+    ]
 
 
 def _ref(item: Mapping[str, Any]) -> str:

@@ -63,9 +63,12 @@ class Api:
     def put(self, address: str, body: Any) -> Any:
         return self._json(self.request("PUT", address, json=body))
 
-    def upload(self, address: str, content: bytes, *, content_type: str) -> tuple[int, Any]:
+    def upload(
+        self, address: str, content: bytes, *, content_type: str, **query: Any
+    ) -> tuple[int, Any]:
         """POST a document as it is; returns the status and the answer."""
-        return self.send(address, content=content, headers={"Content-Type": content_type})
+        headers = {"Content-Type": content_type}
+        return self.send(address, content=content, headers=headers, query=query)
 
     def send(self, address: str, **options: Any) -> tuple[int, Any]:
         """POST; returns the status and the answer.

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import traffic
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import cell, duration, moment, one_line, plain
 from app.cli.wording import (
+    WORDS,
     blockers,
     broken,
     canceling,
@@ -63,8 +63,8 @@ def _sentences(kind: str, data: Mapping[str, Any]) -> list[str]:
     """An event in words, one line each; output is not among them."""
     if kind in _WORDS:
         return [_WORDS[kind](data)]
-    if kind in traffic.WORDS:
-        return [f"    {traffic.WORDS[kind](data)}"]
+    if kind in WORDS:
+        return [f"    {WORDS[kind](data)}"]
     if kind in _UNHAPPY:
         return [kind.removeprefix("job.").capitalize(), *_error(data.get("error") or {})]
     return [f"{kind}  {cell(dict(data))}"]

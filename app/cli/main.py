@@ -13,6 +13,7 @@ from app.cli import (
     admin,
     app_servers,
     assets,
+    extensions,
     hosts,
     identity,
     instances,
@@ -77,6 +78,7 @@ job_commands.register(jobs.app)
 for noun in (
     app_servers,
     assets,
+    extensions,
     hosts,
     identity,
     instances,

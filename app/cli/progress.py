@@ -8,11 +8,18 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from app.cli import traffic
 from app.cli.follow import Event
 from app.cli.output import Output
 from app.cli.text import duration, one_line, plain
-from app.cli.wording import blockers, canceling, published, retrying, suspended, unpublished
+from app.cli.wording import (
+    WORDS,
+    blockers,
+    canceling,
+    published,
+    retrying,
+    suspended,
+    unpublished,
+)
 
 #: Lines of a failed step's output that are shown with it.
 _LAST_LINES = 15
@@ -86,8 +93,8 @@ class Progress:
         }.get(event["type"])
         if on_event is not None:
             on_event(data)
-        elif event["type"] in traffic.WORDS:
-            self._say(f"        {traffic.WORDS[event['type']](data)}")
+        elif event["type"] in WORDS:
+            self._say(f"        {WORDS[event['type']](data)}")
 
     def away(self, text: str) -> None:
         """The API does not answer."""

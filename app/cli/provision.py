@@ -82,7 +82,7 @@ def provision(
     body = {key: value for key, value in wishes.items() if value is not None}
     status, job = here.api.send(path("jobs"), json=body)
     if dry_run:
-        _print_plan(here, job, timeout)
+        print_plan(here, job, timeout)
     elif wait:
         raise typer.Exit(chain.until_over(here, job, timeout=timeout))
     else:
@@ -97,7 +97,8 @@ def _deadline(deadline: str | None, within: str | None) -> str | None:
     return times.moment(deadline, option="--deadline") if deadline else None
 
 
-def _print_plan(here: Session, job: dict[str, Any], timeout: float | None) -> None:
+def print_plan(here: Session, job: dict[str, Any], timeout: float | None) -> None:
+    """Of a dry run, once it has ended; raises Exit with its code when that failed."""
     job = waiting.until_over(here, job, timeout=timeout)
     if job["status"] != "succeeded":
         raise typer.Exit(waiting.result(here.output, job) or Exit.FAILED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from app.cli import blocked, follow, traffic
+from app.cli import blocked, extension_words, follow, traffic
 from app.cli.errors import ApiProblem, CliError, Exit, Interrupted, Unreachable, WaitTimedOut
 from app.cli.output import Output
 from app.cli.progress import Progress
@@ -102,6 +102,9 @@ def _praise(output: Output, job: Mapping[str, Any]) -> None:
     took = duration((job.get("duration_ms") or 0) / 1000)
     if job.get("dry_run"):
         output.line(f"The dry run took {took}; nothing was changed.", style="bold green")
+    elif said := extension_words.done(job):
+        output.line(f"Succeeded in {took}: {said}.", style="bold green")
+        output.line(f"  next     liftlock extensions list {instance}")
     elif app_server:
         host = (job.get("host") or {}).get("name")
         text = f"{instance} {job.get('revision') or ''} runs on {host} as {app_server['name']}"

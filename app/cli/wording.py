@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.cli import extension_words, traffic
 from app.cli.text import cell, moment, one_line, size
+
+#: Events that are worded alike in the log and in the progress, by whom they are about.
+WORDS = {**traffic.WORDS, **extension_words.WORDS}
 
 
 def suspended(data: Mapping[str, Any]) -> str:

@@ -31,6 +31,8 @@ TRANSITIONS: frozenset[tuple[AppServerStatus, AppServerStatus]] = frozenset(
         (AppServerStatus.CONFIGURING, AppServerStatus.RUNNING),
         (AppServerStatus.CONFIGURING, AppServerStatus.FAILED),
         (AppServerStatus.RUNNING, AppServerStatus.TERMINATED),
+        # Not his: the job that made it has taken it back.
+        (AppServerStatus.RUNNING, AppServerStatus.FAILED),
     }
 )
 

@@ -35,6 +35,8 @@ class EventType(StrEnum):
     STEP_FAILED = "step.failed"
     #: It failed in a way that may pass, and is tried again after a pause.
     STEP_RETRYING = "step.retrying"
+    #: It was not needed, and not begun.
+    STEP_SKIPPED = "step.skipped"
     STEP_CANCELED = "step.canceled"
     #: It may or may not have had its effect.
     STEP_UNKNOWN = "step.unknown"
@@ -69,6 +71,10 @@ class EventType(StrEnum):
     ASSET_RELEASE_FAILED = "asset_release.failed"
     #: Each of its files answered through HTTP with its bytes.
     ASSET_RELEASE_VERIFIED = "asset_release.verified"
+    #: An instance has another set of extensions from here on, or another of them enabled.
+    EXTENSION_CHANGED = "extension.changed"
+    #: The job that was about it failed; says how the extension stands now.
+    EXTENSION_FAILED = "extension.failed"
     HOST_KEY_READ = "host.key_read"
     #: A host of a pool takes no new app servers any more.
     HOST_QUARANTINED = "host.quarantined"

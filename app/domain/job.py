@@ -15,6 +15,11 @@ class JobKind(StrEnum):
     DEACTIVATE = "deactivate"
     #: Stop an app server and remove its files.
     TERMINATE = "terminate"
+    #: Change which extensions the releases contain that serve, and what is enabled of them.
+    INSTALL = "install"
+    UNINSTALL = "uninstall"
+    ENABLE = "enable"
+    DISABLE = "disable"
     #: Bring an instance's router to what is wanted of it; nothing else changes.
     ROUTE = "route"
 
@@ -34,6 +39,9 @@ class JobStatus(StrEnum):
     #: A newer request for the same thing replaced it before it started.
     SUPERSEDED = "superseded"
 
+
+#: Kinds that change an instance's extensions.
+EXTENDING = frozenset({JobKind.INSTALL, JobKind.UNINSTALL, JobKind.ENABLE, JobKind.DISABLE})
 
 FINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.SUPERSEDED})
 WAITING = frozenset({JobStatus.QUEUED, JobStatus.BLOCKED})
@@ -152,6 +160,8 @@ _NOUNS = {
     JobKind.ACTIVATE: "activation",
     JobKind.DEACTIVATE: "deactivation",
     JobKind.TERMINATE: "termination",
+    JobKind.INSTALL: "installation",
+    JobKind.UNINSTALL: "removal",
 }
 
 

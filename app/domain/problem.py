@@ -40,6 +40,7 @@ _ROWS = (
     Code("router-cannot-reach", "The router cannot reach the app server"),
     Code("invalid-recipe", "The recipe is not valid"),
     Code("invalid-settings", "The settings do not fit the recipe"),
+    Code("invalid-wheel", "The upload is no wheel"),
     Code("unavailable", "A part that Liftlock needs does not answer", transient=True),
     Code("internal-error", "Liftlock made a mistake"),
     # Waiting and owning
@@ -91,6 +92,16 @@ _ROWS = (
     Code("start-failed", "The site did not start"),
     Code("check-failed", "The site does not answer as it should"),
     Code("secret-missing", "A secret that the recipe needs is not set"),
+    # Extensions
+    Code("no-extensions", "The recipe takes no extensions"),
+    Code("nothing-runs", "No app server of the instance runs"),
+    Code("requirement-missing", "An extension that it requires is not installed"),
+    Code("requirement-circle", "The extensions would require each other"),
+    Code("extension-always-enabled", "The extension is always enabled"),
+    Code("extension-failed", "The extension could not be installed, enabled or disabled"),
+    Code("extension-locked", "The extension's lock on the host could not be had"),
+    Code("media-incomplete", "The extension's media are not all in their place"),
+    Code("stamp-unwritten", "The extension's version stamp could not be written"),
     # Routers and activation
     Code("router-missing", "The router's program is missing on its host"),
     Code("router-refused", "The router refuses its configuration"),

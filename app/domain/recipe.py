@@ -5,13 +5,20 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from app.domain import recipe_rules, recipe_source, recipe_static, recipe_wording
+from app.domain import (
+    recipe_extension,
+    recipe_rules,
+    recipe_settings,
+    recipe_source,
+    recipe_static,
+    recipe_wording,
+)
+from app.domain.recipe_extension import Extensions
 from app.domain.recipe_parts import (
     MOST_PAGES,
     MOST_STEPS,
@@ -35,13 +42,13 @@ from app.domain.recipe_parts import (
     Via,
 )
 from app.domain.recipe_rules import DEPLOY_KEY, name_problem
+from app.domain.recipe_settings import InvalidSettings, SettingError, setting_error
 from app.domain.recipe_source import (
     MAX_ERRORS,
     InvalidRecipe,
     Path,
     RecipeError,
     Source,
-    pointer,
     unstorable,
 )
 from app.domain.recipe_static import Static
@@ -59,22 +66,6 @@ __all__ = [
 
 
 _UNSTORABLE = "contains a character that cannot be stored (NUL or half a pair)"
-
-
-@dataclass(frozen=True)
-class SettingError:
-    """What is wrong with one setting; `pointer` is `/settings/NAME`."""
-
-    pointer: str
-    message: str
-
-
-class InvalidSettings(Exception):
-    """The settings of an instance do not fit its recipe; `errors` says why."""
-
-    def __init__(self, errors: list[SettingError]) -> None:
-        super().__init__("\n".join(f"{error.pointer}: {error.message}" for error in errors))
-        self.errors = errors
 
 
 class Recipe(Part):
@@ -96,6 +87,7 @@ class Recipe(Part):
     smoke: Annotated[tuple[UrlPath, ...], Field(max_length=MOST_PAGES)] = ()
     background: Background | None = None
     data: DataPlace = DataPlace.HOST
+    extension: Extensions | None = None
     diagnose: tuple[Diagnosis, ...] = ()
 
     @staticmethod
@@ -125,27 +117,11 @@ class Recipe(Part):
         Booleans become `1` and `0`; an optional setting with neither value nor default is left
         out; null counts as not given.
         """
-        given = {name: value for name, value in values.items() if value is not None}
-        unknown = islice((name for name in given if name not in self.settings), MAX_ERRORS)
-        errors = [
-            _setting_error(name, f"unknown setting{recipe_rules.near_miss(name, self.settings)}")
-            for name in unknown
-        ]
-        resolved: dict[str, str] = {}
-        for name, setting in self.settings.items():
-            value = given.get(name, setting.default)
-            if value is None:
-                if setting.required:
-                    errors.append(_setting_error(name, "this setting is required"))
-                continue
-            try:
-                resolved[name] = setting.text(value)
-            except ValueError as error:
-                errors.append(_setting_error(name, str(error)))
+        resolved, errors = recipe_settings.resolve(self.settings, values)
         path_setting = self.check.path_setting
         if path_setting in resolved and not re.fullmatch(URL_PATH, resolved[path_setting]):
             message = "wants a path of the site that starts with / and has no spaces"
-            errors.append(_setting_error(path_setting, message))
+            errors.append(setting_error(path_setting, message))
         if errors:
             raise InvalidSettings(errors)
         return resolved
@@ -193,10 +169,6 @@ def _checked(source: Source) -> Recipe:
     return recipe
 
 
-def _setting_error(name: str, message: str) -> SettingError:
-    return SettingError(pointer(("settings", name)), message)
-
-
 def _contradictions(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     for section in ("settings", "secrets"):
         for name in getattr(recipe, section):
@@ -205,27 +177,14 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[Path, str]]:
     for name in recipe.secrets.keys() & recipe.settings.keys():
         yield ("secrets", name), f"`{name}` is a setting already"
     for name, setting in recipe.settings.items():
-        for key, message in _of_setting(setting):
+        for key, message in recipe_settings.contradictions(setting):
             yield ("settings", name, key), message
     yield from _of_names(recipe)
     yield from _of_folders(recipe)
     yield from _of_static(recipe)
+    yield from _of_extensions(recipe)
     yield from _of_participants(recipe.participants)
     yield from _of_start_and_check(recipe)
-
-
-def _of_setting(setting: Setting) -> Iterator[tuple[str, str]]:
-    if (setting.type is SettingType.CHOICE) != bool(setting.choices):
-        yield "choices", "`choices` belongs to the type `choice`, and that type needs it"
-        return
-    if setting.default is None:
-        return
-    if setting.required:
-        yield "default", "a required setting has no default"
-    try:
-        setting.text(setting.default)
-    except ValueError as error:
-        yield "default", f"the default {error}"
 
 
 def _of_names(recipe: Recipe) -> Iterator[tuple[Path, str]]:
@@ -286,6 +245,14 @@ def _of_release(recipe: Recipe, static: Static) -> Iterator[tuple[Path, str]]:
         yield ("static", "publish_setting"), f"there is no setting `{name}`{miss}"
     elif setting.type is not SettingType.BOOL:
         yield ("static", "publish_setting"), f"the setting `{name}` must be of type `bool`"
+
+
+def _of_extensions(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    if recipe.extension:
+        secrets = dict.fromkeys(recipe.secrets, "secret")
+        taken = {**secrets, **dict.fromkeys(recipe.settings, "setting")}
+        for path, message in recipe_extension.contradictions(recipe.extension, taken):
+            yield ("extension", *path), message
 
 
 def _of_participants(participants: tuple[Participant, ...]) -> Iterator[tuple[Path, str]]:

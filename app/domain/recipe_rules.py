@@ -10,6 +10,14 @@ from heapq import heappop, heappush
 #: Variables that Liftlock itself sets for every script of a recipe.
 PLACES = ("APP_DIR", "SHARED_DIR", "RELEASE_DIR", "RUN_DIR")
 FACTS = ("BIND", "PORT", "INSTANCE", "REVISION", "COMMIT", "DOMAIN", "ASSETS_URL")
+#: The same where the recipe has a section `extension`; the first three for its scripts alone.
+EXTENSION = (
+    "EXTENSION",
+    "EXTENSION_VERSION",
+    "EXTENSION_REQUIREMENT",
+    "EXTENSIONS",
+    "EXTENSIONS_FILE",
+)
 #: Which variables a supervised site is started with: the step that saves them reads it.
 _NAMES = "NAMES"
 #: The key for a private repository: only the checkout sees it.
@@ -23,7 +31,7 @@ _SYSTEM = (
     "PYTHONPATH", "PYTHONSTARTUP", "SSH_AUTH_SOCK",
 )
 # fmt: on
-RESERVED = frozenset((*PLACES, *FACTS, _NAMES, DEPLOY_KEY, *_SYSTEM))
+RESERVED = frozenset((*PLACES, *FACTS, *EXTENSION, _NAMES, DEPLOY_KEY, *_SYSTEM))
 
 #: As many words as a message can list and still be read.
 FEW = 20

@@ -3,6 +3,9 @@
 from pydantic_core import PydanticCustomError
 
 
-def wrong_field(field: str, message: str) -> PydanticCustomError:
-    """To be raised by a validator of a model; the API's pointer then names the field."""
+def wrong_field(field: str | tuple[str, ...], message: str) -> PydanticCustomError:
+    """To be raised by a validator of a model; the API's pointer then names the field.
+
+    Several name a field of a field.
+    """
     return PydanticCustomError("field", "{message}", {"message": message, "field": field})

@@ -3,6 +3,7 @@
 from app.models.app_server import AppServer
 from app.models.asset_release import AssetRelease
 from app.models.event import Event
+from app.models.extension import Extension, ExtensionHost
 from app.models.host import Host
 from app.models.idempotency import Answered
 from app.models.identity import Identity
@@ -10,6 +11,7 @@ from app.models.instance import Instance, Secret
 from app.models.job import Job, JobStep
 from app.models.lock import Lock
 from app.models.machine import Machine
+from app.models.package import Package
 from app.models.recipe import Recipe
 from app.models.router import LeftRoute, Router
 from app.models.token import Token
@@ -19,6 +21,8 @@ __all__ = [
     "AppServer",
     "AssetRelease",
     "Event",
+    "Extension",
+    "ExtensionHost",
     "Host",
     "Identity",
     "Instance",
@@ -27,6 +31,7 @@ __all__ = [
     "LeftRoute",
     "Lock",
     "Machine",
+    "Package",
     "Recipe",
     "Router",
     "Secret",

@@ -23,7 +23,7 @@ class AppServer(MutableRow, table=True):
             "host_id",
             "port",
             unique=True,
-            postgresql_where=text(f"status IN ({_HOLDS_PORT})"),
+            postgresql_where=text(f"status IN ({_HOLDS_PORT}) AND takes_over_id IS NULL"),
         ),
     )
 
@@ -53,4 +53,11 @@ class AppServer(MutableRow, table=True):
     port: int
     #: The environment it was made with (settings resolved; no secret), never changed.
     settings: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    #: The extensions that its release contains, in the order in which they are enabled, never
+    #: changed: documents of `app.domain.extension.Extension`.
+    extensions: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs=given("[]")
+    )
+    #: The one whose place it takes on its host, with its port.
+    takes_over_id: UUID | None = Field(default=None, foreign_key="app_servers.id", index=True)
     error: dict[str, Any] | None = Field(default=None, sa_type=JSONB)

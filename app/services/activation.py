@@ -18,7 +18,7 @@ from app.domain.job import LeasePolicy
 from app.domain.machine import MachineStatus
 from app.errors import LostOwnership
 from app.models import Job
-from app.services.ending import move
+from app.services.moving import move
 from app.store.database import Database
 from app.store.routes import Wanted
 

@@ -10,11 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import store
 from app.domain.app_server import AppServerStatus
 from app.domain.deployment import ROUTING
-from app.domain.job import JobKind, JobStatus
+from app.domain.extension import CannotChange
+from app.domain.job import EXTENDING, JobKind, JobStatus
 from app.domain.problem import error_of
 from app.errors import InUse, ServiceError
 from app.models import AppServer, Host, Job
-from app.services import facts, machines, readiness
+from app.services import extension_facts, facts, machines, readiness
 from app.services.following import skipped
 from app.services.manual import words_of
 from app.services.work import Work
@@ -36,6 +37,8 @@ async def freeze(session: AsyncSession, job: Job, turn: Turn) -> Mapping[str, An
     """What the first claim keeps as facts. Call with the instance locked."""
     if job.kind is JobKind.TERMINATE:
         return {}
+    if job.kind in EXTENDING:
+        return await extension_facts.freeze(session, job)
     if job.kind not in ROUTING or job.instance_id is None:
         return turn.facts
     route = await store.routes.lock(session, job.instance_id)
@@ -58,13 +61,16 @@ async def check(session: AsyncSession, job: Job, turn: Turn) -> Refusal | None:
         case JobKind.TERMINATE:
             served = await _check_not_active(session, job) or await _check_unrouted(session, job)
             return served or await _check_machine(session, job)
+        case _ if job.kind in EXTENDING:
+            return await _check_change(session, job)
         case _:
             return None
 
 
 def hosts_of(work: Work) -> Sequence[Host]:
     """Where the job works on something: it begins only when none of them is locked by hand."""
-    routed = (work.routed.host,) if work.routed and work.job.kind in ROUTING else ()
+    turns = work.job.kind in ROUTING | EXTENDING
+    routed = (work.routed.host,) if work.routed and turns else ()
     return (work.host, *(one.host for one in work.targets), *routed)
 
 
@@ -156,6 +162,18 @@ async def _check_machine(session: AsyncSession, job: Job) -> Refusal | None:
             await machines.keepers(session, await store.hosts.get(session, one.host_id), one)
         except InUse as error:
             return _refused(error, "Nothing was stopped.")
+    return None
+
+
+async def _check_change(session: AsyncSession, job: Job) -> Refusal | None:
+    """What serves decides what the change is, and that may be another set than it was."""
+    try:
+        await extension_facts.find(session, job)
+    except CannotChange as error:
+        refused = error_of(error.code, f"{error.detail} Nothing was changed.", hint=error.hint)
+        return Refusal(JobStatus.FAILED, refused)
+    except ServiceError as error:
+        return _refused(error, "Nothing was changed.")
     return None
 
 

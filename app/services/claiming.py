@@ -15,6 +15,7 @@ from app.domain.job import (
     STEP_DONE,
     Ending,
     LeasePolicy,
+    StepStatus,
     WaitPolicy,
     takes_capacity,
 )
@@ -72,7 +73,8 @@ class Claim:
     @property
     def begun(self) -> frozenset[int]:
         """Numbers of the steps that may have left something."""
-        return frozenset(step.number for step in self.steps)
+        skipped = StepStatus.SKIPPED
+        return frozenset(step.number for step in self.steps if step.status is not skipped)
 
     @property
     def tries(self) -> dict[int, int]:

@@ -12,7 +12,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
-from app.domain.job import FINAL, Answer, Ending, EndingWhy, JobKind, JobStatus, WaitPolicy
+from app.domain.extension_spec import ExtensionSpec
+from app.domain.job import (
+    EXTENDING,
+    FINAL,
+    Answer,
+    Ending,
+    EndingWhy,
+    JobKind,
+    JobStatus,
+    WaitPolicy,
+)
 from app.errors import Conflict, TooEarly
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
@@ -109,7 +119,8 @@ def _same(view: JobView) -> JobRequest:
     """What the job was asked for, as a new request."""
     job, params = view.job, view.job.params
     has_host = job.kind in {JobKind.PROVISION, JobKind.ENROLL} and not _may_move(job)
-    has_instance = job.kind in {JobKind.PROVISION, JobKind.ROUTE}
+    has_instance = job.kind in {JobKind.PROVISION, JobKind.ROUTE} | EXTENDING
+    extension = params.get("extension")
     return JobRequest(
         kind=job.kind,
         instance=view.instance_name if has_instance else None,
@@ -125,6 +136,8 @@ def _same(view: JobView) -> JobRequest:
         gone=params.get("gone", False),
         with_data=params.get("with_data", False),
         reason=params.get("reason"),
+        extension=ExtensionSpec.model_validate(extension) if extension else None,
+        force=params.get("force", False),
         dry_run=job.dry_run,
         priority=job.priority,
         retry_of=job.id,

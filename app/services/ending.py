@@ -7,23 +7,15 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
-from app.domain.app_server import AppServerStatus, failure_of
+from app.domain.app_server import failure_of
 from app.domain.event import EventType
-from app.domain.job import Ending, JobStatus, Outcome, ServiceState
+from app.domain.job import EXTENDING, Ending, JobStatus, Outcome, ServiceState
 from app.errors import Unavailable
-from app.models import AppServer, Job
-from app.services import following, judging_hosts
+from app.models import Job
+from app.services import extension_notes, following, judging_hosts
 from app.services.following import Ground
+from app.services.moving import move
 from app.store.database import Database
-
-_APP_SERVER_EVENTS = {
-    AppServerStatus.WAITING: EventType.APP_SERVER_WAITING,
-    AppServerStatus.CONFIGURING: EventType.APP_SERVER_CONFIGURING,
-    AppServerStatus.RUNNING: EventType.APP_SERVER_RUNNING,
-    AppServerStatus.FAILED: EventType.APP_SERVER_FAILED,
-    AppServerStatus.ERROR: EventType.APP_SERVER_ERROR,
-    AppServerStatus.TERMINATED: EventType.APP_SERVER_TERMINATED,
-}
 
 _LAST_EVENTS = {
     JobStatus.SUCCEEDED: EventType.JOB_SUCCEEDED,
@@ -67,17 +59,30 @@ async def settle(
         )
         if not at_once:
             next_job = await _follow_up(
-                session, job, status, error, told=told, ground=ground, ordered=ordered
+                session,
+                job,
+                status,
+                error,
+                told=told,
+                outcome=outcome,
+                ground=ground,
+                ordered=ordered,
             )
     pushed = [(next_job.id, next_job.attempt + 1)] if next_job else []
+    return pushed + [one for one in await _rivals(db, job, error) if one not in pushed]
+
+
+async def _rivals(
+    db: Database, job: Job, error: Mapping[str, Any] | None
+) -> list[tuple[UUID, int]]:
+    """Those who may run now, once it is noted what the job found out about its host."""
     try:
         async with db.statement() as session:
             # Not with the end of the job: a claim locks the host first and the job after it.
             await judging_hosts.note(session, job, error)
-            rivals = await store.outbox.list_rivals(session, job)
+            return await store.outbox.list_rivals(session, job)
     except Unavailable:
-        rivals = []  # the job has ended all the same, and the dispatcher finds its rivals
-    return pushed + [one for one in rivals if one not in pushed]
+        return []  # the job has ended all the same, and the dispatcher finds its rivals
 
 
 async def end_waiting(
@@ -107,7 +112,7 @@ async def end_waiting(
     )
     if first:
         await store.events.append(session, job.id, *first)
-    await _follow_up(session, job, status, error, told=told)
+    await _follow_up(session, job, status, error, told=told, outcome=outcome)
 
 
 async def end_abandoned(
@@ -145,6 +150,7 @@ async def _follow_up(
     error: Mapping[str, Any] | None,
     *,
     told: Mapping[str, Any] | None = None,
+    outcome: Outcome | None = None,
     ground: Ground | None = None,
     ordered: Ending | None = None,
 ) -> Job | None:
@@ -152,11 +158,10 @@ async def _follow_up(
 
     Returns the job that follows, if one does.
     """
-    app_server = await store.app_servers.find_of_job(session, job.id)
-    if app_server is not None and status is not JobStatus.SUCCEEDED:
-        final = failure_of(app_server.status)
-        if final is not None:
-            await move(session, job, app_server, final, error=error)
+    if status is not JobStatus.SUCCEEDED:
+        await _fail_app_servers(session, job, error)
+    if error is not None and job.kind in EXTENDING:
+        await extension_notes.fail(session, job, error, undone=extension_notes.is_undone(outcome))
     if error is not None and error.get("code") == "unconfirmed-gone":
         await store.standing.keep_unconfirmed(session, UUID(job.params["app_server"]), error)
     if error is not None and ground is not None and judging_hosts.may_close(job, status, error):
@@ -167,18 +172,10 @@ async def _follow_up(
     return next_job
 
 
-async def move(
-    session: AsyncSession,
-    job: Job,
-    app_server: AppServer,
-    wanted: AppServerStatus,
-    *,
-    attempt: int | None = None,
-    error: Mapping[str, Any] | None = None,
-    told: Mapping[str, Any] | None = None,
+async def _fail_app_servers(
+    session: AsyncSession, job: Job, error: Mapping[str, Any] | None
 ) -> None:
-    """Change the state of the job's app server, with its event, which says `told` as well."""
-    await store.app_servers.move(session, app_server, wanted, error=dict(error) if error else None)
-    data = {"id": str(app_server.id), "name": app_server.name, **(told or {})}
-    event = (_APP_SERVER_EVENTS[wanted], data)
-    await store.events.append(session, job.id, event, attempt=attempt)
+    for app_server in await store.app_servers.list_of_job(session, job.id):
+        final = failure_of(app_server.status)
+        if final is not None:
+            await move(session, job, app_server, final, error=error)

@@ -1,6 +1,6 @@
 """What an attempt writes while it works: plan, events, steps, what became true. All fenced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
 from app.domain.job import LeasePolicy, StepStatus
 from app.models import Job
-from app.services.ending import move
+from app.services.moving import move
 from app.store.database import Database
 
 
@@ -54,6 +54,29 @@ async def start_step(
             name=name,
             title=title,
             event=step_started(number=number, name=name, title=title, anew=anew),
+        )
+
+
+def step_skipped(
+    *, number: int, name: str, title: str, because: Sequence[str]
+) -> store.events.NewEvent:
+    """`because` names facts, each of which is `yes`."""
+    data = {"number": number, "step": name, "title": title, "because": list(because)}
+    return EventType.STEP_SKIPPED, data
+
+
+async def skip_step(db: Database, job: Job, skipped: store.events.NewEvent) -> None:
+    """Keep a step that is not needed, as `step_skipped` tells of it; raises LostOwnership."""
+    _, data = skipped
+    async with db.statement() as session:
+        await store.steps.skip(
+            session,
+            job.id,
+            attempt=job.attempt,
+            number=data["number"],
+            name=data["step"],
+            title=data["title"],
+            event=skipped,
         )
 
 

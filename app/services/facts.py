@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.deployment import ROUTING
-from app.domain.job import JobKind
+from app.domain.extension import Change, Extension
+from app.domain.job import EXTENDING, JobKind
 from app.models import Instance, Job
 
 
@@ -30,12 +31,70 @@ class RouteFacts:
     route_version: int
 
 
-Facts = ProvisionFacts | RouteFacts
+@dataclass(frozen=True)
+class Place:
+    """An app server that is to take the place of another one."""
+
+    id: UUID
+    number: int
+    port: int
+    old: UUID
+
+
+@dataclass(frozen=True)
+class ExtendFacts(RouteFacts):
+    """What a job that changes extensions found; `before` are those that serve, or that run."""
+
+    in_service: bool
+    places: tuple[Place, ...]
+    #: The extensions of the releases that serve.
+    have: tuple[Extension, ...]
+    change: Change
+    #: What was asked for, as it is to be.
+    subject: Extension
+    #: Whether the stamps of the releases that serve may say that all is done.
+    by_stamp: bool
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "before": [str(one) for one in self.before],
+            "route_version": self.route_version,
+            "in_service": self.in_service,
+            "places": [
+                {"id": str(one.id), "number": one.number, "port": one.port, "old": str(one.old)}
+                for one in self.places
+            ],
+            "have": [one.document() for one in self.have],
+            "change": self.change.document(),
+            "subject": self.subject.document(),
+            "by_stamp": self.by_stamp,
+        }
+
+    @classmethod
+    def from_document(cls, found: Mapping[str, Any]) -> "ExtendFacts":
+        return cls(
+            before=tuple(UUID(one) for one in found["before"]),
+            route_version=found["route_version"],
+            in_service=found["in_service"],
+            places=tuple(
+                Place(UUID(one["id"]), one["number"], one["port"], UUID(one["old"]))
+                for one in found["places"]
+            ),
+            have=tuple(Extension.from_document(one) for one in found["have"]),
+            change=Change.from_document(found["change"]),
+            subject=Extension.from_document(found["subject"]),
+            by_stamp=found["by_stamp"],
+        )
+
+
+Facts = ProvisionFacts | RouteFacts | ExtendFacts
 
 
 def frozen(job: Job) -> Facts | None:
     """None before the first claim, and for kinds that freeze nothing."""
     facts = job.facts
+    if job.kind in EXTENDING and facts is not None:
+        return ExtendFacts.from_document(facts)
     if job.kind in ROUTING and facts is not None:
         before = tuple(UUID(one) for one in facts["before"])
         return RouteFacts(before, route_version=facts["route_version"])
@@ -49,6 +108,8 @@ def preview(
     job: Job, instance: Instance, *, active: Sequence[UUID], others_running: bool
 ) -> Facts | None:
     """As the first claim would freeze them now."""
+    if job.kind in EXTENDING:
+        return None  # it takes more than this to know
     if job.kind in ROUTING:
         version = _version(job.kind, instance.route_version)
         return RouteFacts(tuple(active), route_version=version)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.extension_spec import ExtensionSpec
 from app.domain.job import JobKind, OnConflict
 from app.models import Job
 
@@ -34,6 +35,10 @@ class JobRequest:
     reason: str | None = None
     #: Its machine is removed although the site's only data goes with it.
     with_data: bool = False
+    #: The one to install, to remove, to enable or to disable.
+    extension: ExtensionSpec | None = None
+    #: Also where everything is so already.
+    force: bool = False
     dry_run: bool = False
     priority: int = 0
     not_before: datetime | None = None

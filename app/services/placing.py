@@ -13,7 +13,7 @@ from app.domain.placement import Candidate, NoPlace, Wanted, choose
 from app.errors import Conflict
 from app.models import Host, Instance, Machine
 from app.services import asking, machines
-from app.services.work import recipe_of
+from app.services.reading import recipe_of
 from app.store.orders import Ground
 
 

@@ -1,6 +1,6 @@
 """New app servers: those of a request, each with a job of its own."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,16 +8,26 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
+from app.domain.extension import (
+    Extension,
+    ExtensionStatus,
+    PackageSource,
+    in_order_of_enabling,
+)
 from app.domain.job import JobKind
 from app.domain.recipe import InvalidSettings, Recipe
 from app.errors import Conflict, FieldError, Invalid
 from app.gateways.vault import Vault
 from app.models import AppServer, Host, Instance, Job
+from app.models import Extension as ExtensionRow
 from app.services import asking, making, placing, readiness, secrets
 from app.services.asking import Asked, Prepared
 from app.services.job_request import JobRequest, Terms
 from app.services.placing import Placement
-from app.services.work import recipe_of
+from app.services.reading import recipe_of
+
+#: Extensions that a new release contains.
+_IN_RELEASES = frozenset({ExtensionStatus.ENABLED, ExtensionStatus.DISABLED})
 
 
 async def prepare(
@@ -37,6 +47,7 @@ async def prepare(
     present = placed.ground.secret_names
     await secrets.require(session, vault, instance, recipe, present=present)
     params = {**_params(request, instance, placed), **rejoined}
+    extensions = await _extensions(session, instance, recipe)
     jobs = [new_job(instance, host, instance.recipe_id, params, terms) for host in placed.hosts]
     _join(jobs, rejoined)
 
@@ -44,7 +55,7 @@ async def prepare(
         if request.dry_run:
             await making.add_job(session, jobs[0], names)
             return asking.asked(jobs[0], names=names)
-        return await _add(session, instance, placed, jobs, settings)
+        return await _add(session, instance, placed, jobs, (settings, extensions))
 
     names = {"instance": instance.name, "host": placed.hosts[0].name}
     return Prepared(jobs[0], names, placed.ground.manual, add, settings)
@@ -107,8 +118,9 @@ async def _add(
     instance: Instance,
     placed: Placement,
     jobs: list[Job],
-    settings: Mapping[str, str],
+    given: tuple[Mapping[str, str], Sequence[dict[str, Any]]],
 ) -> Asked:
+    settings, extensions = given
     taken = {host_id: set(ports) for host_id, ports in placed.ground.taken.items()}
     made = []
     for job, host in zip(jobs, placed.hosts, strict=True):
@@ -116,7 +128,17 @@ async def _add(
         machine = placed.machines.get(host.id)
         if machine is not None:
             await store.machines.add(session, machine, host)
-        made.append(await make(session, job, instance, host, settings=settings, taken=ports))
+        made.append(
+            await make(
+                session,
+                job,
+                instance,
+                host,
+                settings=settings,
+                extensions=extensions,
+                taken=ports,
+            )
+        )
         ports.add(made[-1].port)
     names = {"instance": instance.name, "host": placed.hosts[0].name}
     return asking.asked(*jobs, names=names, app_server=made[0])
@@ -129,6 +151,7 @@ async def make(
     host: Host,
     *,
     settings: Mapping[str, str],
+    extensions: Sequence[dict[str, Any]] = (),
     taken: Collection[int],
 ) -> AppServer:
     """Insert the job, its app server, and the events that tell of both."""
@@ -140,6 +163,7 @@ async def make(
         )
     number = instance.next_number
     made = making.new_app_server(job, instance, host, number=number, port=port, settings=settings)
+    made.extensions = list(extensions)
     created = {"id": str(made.id), "name": made.name, "port": port}
     names = {"instance": instance.name, "host": host.name}
     await making.add_job(session, job, names, (EventType.APP_SERVER_CREATED, created))
@@ -159,6 +183,28 @@ def free_port(host: Host, taken: Collection[int]) -> int | None:
             return port
         port += 1
     return None
+
+
+async def _extensions(
+    session: AsyncSession, instance: Instance, recipe: Recipe
+) -> list[dict[str, Any]]:
+    """Those that the instance has now, enabled or not: a new release contains them too."""
+    if recipe.extension is None:
+        return []
+    rows = await store.extensions.list_of_instance(session, instance.id)
+    kept = [row for row in rows if row.status in _IN_RELEASES]
+    return [one.document() for one in in_order_of_enabling(_known(row) for row in kept)]
+
+
+def _known(row: ExtensionRow) -> Extension:
+    return Extension(
+        name=row.name,
+        version=row.version,
+        source=PackageSource(**row.source),
+        enabled=row.status is ExtensionStatus.ENABLED,
+        settings=row.settings,
+        requires=tuple(row.requires),
+    )
 
 
 def _environment(instance: Instance, recipe: Recipe) -> dict[str, str]:

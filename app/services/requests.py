@@ -13,6 +13,7 @@ from app.services import (
     activating,
     asking,
     conflicts,
+    extending,
     jobs,
     making,
     manual,
@@ -97,4 +98,8 @@ _PREPARE: Mapping[JobKind, _Prepare] = {
     JobKind.DEACTIVATE: retiring.prepare,
     JobKind.TERMINATE: retiring.prepare,
     JobKind.ROUTE: routing.prepare,
+    JobKind.INSTALL: extending.prepare,
+    JobKind.UNINSTALL: extending.prepare,
+    JobKind.ENABLE: extending.prepare,
+    JobKind.DISABLE: extending.prepare,
 }

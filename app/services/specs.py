@@ -29,7 +29,8 @@ def field_errors(details: list[ErrorDetails], *, skip: int = 0) -> tuple[FieldEr
         context = detail.get("ctx") or {}
         path = tuple(detail["loc"])[skip:]
         if "field" in context:
-            path = (*path, context["field"])
+            named = context["field"]
+            path = (*path, *((named,) if isinstance(named, str) else named))
         found.setdefault(pointer(path), sentence(detail))
     return tuple(FieldError(place, message) for place, message in found.items())
 

@@ -14,7 +14,7 @@ from app.errors import ServiceError
 from app.models import AppServer, Host, Instance, Job
 from app.services import machines, placing, provisioning, readiness
 from app.services.job_request import Terms
-from app.services.work import recipe_of
+from app.services.reading import recipe_of
 
 #: What belongs to one job of a deployment, not to the next attempt.
 _OWN = frozenset({"others", "next"})
@@ -50,7 +50,15 @@ async def make(
     made = provisioning.new_job(instance, host, app_server.recipe_id, params, terms)
     made.params.setdefault("deployment", str(job.id))
     settings, taken = app_server.settings, ground.taken[host.id]
-    await provisioning.make(session, made, instance, host, settings=settings, taken=taken)
+    await provisioning.make(
+        session,
+        made,
+        instance,
+        host,
+        settings=settings,
+        extensions=app_server.extensions,
+        taken=taken,
+    )
     return made
 
 

@@ -1,21 +1,22 @@
 """What planning one job needs to know: its rows, and the facts that its first attempt froze."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.deployment import ROUTING
-from app.domain.job import FINAL, JobKind
+from app.domain.extension import CannotChange
+from app.domain.job import EXTENDING, FINAL, JobKind
 from app.domain.recipe import Recipe
-from app.errors import LostOwnership, NotFound
+from app.errors import LostOwnership, NotFound, ServiceError
 from app.models import AppServer, Host, Instance, Job, Machine, Router
-from app.services import facts
-from app.services.facts import Facts, RouteFacts
+from app.services import extension_facts, facts
+from app.services.facts import ExtendFacts, Facts, RouteFacts
 from app.services.making import new_app_server
+from app.services.reading import recipe_of
 from app.store.database import Database
 from app.store.works import Found
 
@@ -94,7 +95,7 @@ async def work_of(session: AsyncSession, work: Work, job: Job) -> Work:
 
     Call in the transaction that claimed it: what it tells a router is read anew, under its locks.
     """
-    if job.kind not in ROUTING:
+    if job.kind not in ROUTING | EXTENDING:
         return replace(work, job=job, facts=facts.frozen(job))
     found = await store.works.find(session, job.id)
     if found is None:
@@ -137,6 +138,8 @@ def _needs_more(work: Work, found: Found) -> bool:
 
 async def _with_surroundings(session: AsyncSession, work: Work, found: Found) -> Work:
     """With the app servers and the router around the job, and the ways to their hosts."""
+    if work.job.kind in EXTENDING and work.facts is None:
+        work = replace(work, facts=await _preview_change(session, work.job))
     named, before = _named(work.job), found.active
     if isinstance(work.facts, RouteFacts):
         before = work.facts.before
@@ -151,13 +154,35 @@ async def _with_surroundings(session: AsyncSession, work: Work, found: Found) ->
         )
         for row in rows
     }
+    targets = [one for key, one in standing.items() if key in named]
+    if isinstance(work.facts, ExtendFacts):
+        targets = _successors(work.job, work.facts, standing)
     return replace(
         work,
         jumps=ways.get(work.host.id, ()),
-        targets=tuple(one for key, one in standing.items() if key in named),
+        targets=tuple(targets),
         before=tuple(one for key, one in standing.items() if key in before),
         routed=Routed(*routed, ways.get(routed[1].id, ())) if routed else None,
     )
+
+
+async def _preview_change(session: AsyncSession, job: Job) -> ExtendFacts | None:
+    """For people; what cannot be is told when the job is claimed."""
+    try:
+        return await extension_facts.find(session, job)
+    except (ServiceError, CannotChange):
+        return None
+
+
+def _successors(job: Job, found: ExtendFacts, standing: Mapping[UUID, Standing]) -> list[Standing]:
+    """In the places of those that serve: in no table, until the job has recorded them."""
+    olds = [one.app_server for one in standing.values()]
+    return [
+        replace(standing[place.old], app_server=made)
+        for place, made in zip(
+            found.places, extension_facts.app_servers_of(job, found, olds), strict=True
+        )
+    ]
 
 
 async def _find_routed(session: AsyncSession, work: Work) -> tuple[Router, Host] | None:
@@ -171,12 +196,6 @@ def _named(job: Job) -> frozenset[UUID]:
     """The app servers that its request names."""
     one, several = job.params.get("app_server"), job.params.get("app_servers", ())
     return frozenset(UUID(ref) for ref in (*several, *([one] if one else [])))
-
-
-@lru_cache(maxsize=64)
-def recipe_of(document: str) -> Recipe:
-    """A version never changes, and most jobs have the same few."""
-    return Recipe.from_document(json.loads(document))
 
 
 def _facts(found: Found, instance: Instance) -> Facts | None:

@@ -56,6 +56,28 @@ async def add(session: AsyncSession, app_server: AppServer, *, next_port: int) -
     await driver(session).execute(_ADD, *values, one.instance_id, one.host_id, next_port)
 
 
+async def insert(session: AsyncSession, app_server: AppServer) -> None:
+    """Insert it with the number and port that it has; raises AlreadyExists for a port in use.
+
+    Call with its instance locked.
+    """
+    taken = f"Port {app_server.port} of its host was taken meanwhile."
+    await rows.add(session, app_server, taken=taken)
+
+
+async def list_of_job(session: AsyncSession, job_id: UUID) -> list[AppServer]:
+    """All that the job makes, freshly read, by number."""
+    return await _list(session, col(AppServer.job_id) == job_id)
+
+
+async def ports_on(session: AsyncSession, host_id: UUID, statuses: Sequence[str]) -> set[int]:
+    """Ports of the host that app servers in these states own."""
+    query = select(AppServer.port).where(
+        col(AppServer.host_id) == host_id, col(AppServer.status).in_(statuses)
+    )
+    return set((await session.exec(query)).all())
+
+
 async def find_of_job(session: AsyncSession, job_id: UUID) -> AppServer | None:
     query = select(AppServer).where(AppServer.job_id == job_id)
     return (await session.exec(query)).first()
@@ -106,6 +128,17 @@ async def list_active(session: AsyncSession, instance_id: UUID) -> list[AppServe
     """Those in service, freshly read, by number."""
     mine = and_(col(AppServer.instance_id) == instance_id, col(AppServer.is_active))
     return await _list(session, mine)
+
+
+async def find_newest_running(session: AsyncSession, instance_id: UUID) -> AppServer | None:
+    """The one with the highest number that runs and has its files."""
+    runs = and_(
+        col(AppServer.instance_id) == instance_id,
+        col(AppServer.status) == AppServerStatus.RUNNING,
+        col(AppServer.cleaned_at).is_(None),
+    )
+    found = await _list(session, runs)
+    return found[-1] if found else None
 
 
 async def find_open_job(session: AsyncSession, app_server: AppServer) -> UUID | None:
@@ -164,6 +197,12 @@ async def set_commit(session: AsyncSession, app_server: AppServer, commit: str) 
 async def set_address(session: AsyncSession, app_server: AppServer, address: str) -> None:
     """Where it will listen, once its host is known."""
     app_server.address = address
+    await _touch(session, app_server)
+
+
+async def own_port(session: AsyncSession, app_server: AppServer) -> None:
+    """The one whose port it took over has gone."""
+    app_server.takes_over_id = None
     await _touch(session, app_server)
 
 

@@ -30,6 +30,16 @@ _APPEND = """
     RETURNING seq
 """
 
+# Its newest pieces, so that a long step costs no more than a short one.
+_SAID = """
+    SELECT string_agg(text, '' ORDER BY seq) FROM (
+        SELECT seq, data ->> 'text' AS text FROM events
+        WHERE job_id = $1 AND type = 'step.output' AND data ->> 'step' = $2
+          AND NOT coalesce((data ->> 'undo')::boolean, false)
+        ORDER BY seq DESC LIMIT 50
+    ) AS newest
+"""
+
 # One snapshot of the job and of what it told, so that neither is newer than the other.
 _READ = """
     SELECT jobs.last_seq, jobs.status, new.seq, new.at, new.type, new.data
@@ -96,6 +106,12 @@ async def read(
         last_seq=rows[0]["last_seq"],
         status=JobStatus(rows[0]["status"]),
     )
+
+
+async def said(session: AsyncSession, job_id: UUID, step: str) -> str:
+    """The end of what a step put out, without what its undo did; empty when that was nothing."""
+    found: str | None = await driver(session).fetchval(_SAID, job_id, step)
+    return found or ""
 
 
 async def is_newest(session: AsyncSession, job_id: UUID, event: NewEvent) -> bool:

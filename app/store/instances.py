@@ -104,6 +104,16 @@ async def delete(session: AsyncSession, instance: Instance) -> None:
     await session.flush()
 
 
+async def count_on(session: AsyncSession, instance_id: UUID, count: int) -> None:
+    """So many numbers of app servers are taken. Call with the instance locked."""
+    connection = await session.connection()
+    await connection.execute(
+        update(Instance)
+        .where(col(Instance.id) == instance_id)
+        .values(next_number=col(Instance.next_number) + count)
+    )
+
+
 async def put_secret(
     session: AsyncSession, instance_id: UUID, name: str, ciphertext: bytes
 ) -> datetime:

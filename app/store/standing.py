@@ -87,7 +87,8 @@ _OBSOLETE = f"""
     FROM instances JOIN app_servers AS app_server ON app_server.instance_id = instances.id
     {ASKED}
     WHERE retention_days IS NOT NULL AND ($1::uuid IS NULL OR instances.id = $1)
-      AND app_server.status IN ('running', 'failed', 'error') AND cleaned_at IS NULL
+      AND app_server.status IN ('running', 'failed', 'error', 'terminated')
+      AND cleaned_at IS NULL
       AND NOT is_active AND {_LOCKED} IS NULL AND {_IS_DUE}
       AND NOT EXISTS ({_HOLDS_DATA})
       AND (app_server.status <> 'running' OR router_id IS NULL OR route_applied >= route_version)

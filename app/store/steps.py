@@ -34,6 +34,15 @@ _START = f"""{_HELD}
     RETURNING number
 """  # noqa: S608 (only the text above)
 
+_SKIP = f"""{_HELD}
+    INSERT INTO steps (job_id, number, name, title, status, attempt, facts, started_at,
+                       finished_at, duration_ms)
+    SELECT id, $3, $6, $7, 'skipped', attempt, '{{}}', clock_timestamp(), clock_timestamp(), 0
+    FROM job
+    ON CONFLICT (job_id, number) DO UPDATE SET status = 'skipped', attempt = excluded.attempt
+    RETURNING number
+"""  # noqa: S608 (only the text above)
+
 _RETRY = f"""{_HELD}
     UPDATE steps SET tries = $6 FROM job WHERE steps.job_id = job.id AND steps.number = $3
     RETURNING number
@@ -59,6 +68,20 @@ async def start(
 ) -> None:
     """The intent, written before anything is done on the host; raises LostOwnership."""
     await _write(session, _START, (job_id, attempt, number), event, name, title)
+
+
+async def skip(
+    session: AsyncSession,
+    job_id: UUID,
+    *,
+    attempt: int,
+    number: int,
+    name: str,
+    title: str,
+    event: events.NewEvent | None = None,
+) -> None:
+    """A step that is not needed, begun and ended at once; raises LostOwnership."""
+    await _write(session, _SKIP, (job_id, attempt, number), event, name, title)
 
 
 async def retry(

@@ -36,6 +36,9 @@ class Diary:
     async def step_started(self, number: int, step: Step, *, anew: bool = False) -> None:
         self._write(f"{number} {step.name} started{' anew' if anew else ''}")
 
+    async def step_skipped(self, number: int, step: Step) -> None:
+        self._write(f"{number} {step.name} skipped")
+
     async def output(self, number: int, step: Step, text: str, *, undo: bool = False) -> None:
         self.said += text
 

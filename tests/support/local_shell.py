@@ -24,6 +24,10 @@ class LocalShell:
 
     base: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    #: The program and its first words.
+    shell: tuple[str, ...] = ("/bin/sh",)
+    #: Whose processes they are; None: one's own.
+    user: int | None = None
 
     @property
     def runner(self) -> Path:
@@ -57,7 +61,10 @@ class LocalShell:
             **{name: (secrets or {})[name] for name in command.secrets},
         }
         done = subprocess.run(
-            ["/bin/sh", "-eu", str(script)],
+            [*self.shell, "-eu", str(script)],
+            user=self.user,
+            group=self.user,
+            extra_groups=None if self.user is None else [],
             stdin=subprocess.DEVNULL,
             cwd=cwd,
             env=environment,

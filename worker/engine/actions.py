@@ -1,7 +1,10 @@
 """One action, carried out once: a command, a probe, a note. What fails is raised."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from app.domain.problem import CODES
 from worker.engine.assets.releasing import Releasing
@@ -14,6 +17,7 @@ from worker.remote.host import Output as Hear
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.machine import CreateMachine, DestroyMachine
 from worker.steps.output import Output, ending, failure_of
+from worker.steps.package import PlacePackage
 from worker.steps.step import (
     Action,
     Command,
@@ -81,6 +85,8 @@ class Actions:
                 await Releasing(context, show).do(action)
             case CreateMachine() | DestroyMachine():
                 await self._machine(action, show)
+            case PlacePackage():
+                await self._place(action, show)
         return Done()
 
     async def command(self, command: Command, part: str, show: Hear) -> Done:
@@ -152,6 +158,20 @@ class Actions:
         sent = await context.host.send(upload.source, upload.to, context.fence)
         size = f"{sent.sent_bytes} bytes in {sent.sent_files} of {sent.files} files"
         await show(f"sent {size} to {upload.to}\n")
+
+    async def _place(self, package: PlacePackage, show: Hear) -> None:
+        if self._context.package_of is None:
+            raise ValueError(f"Nobody said where the package {package.sha256} is.")
+        content = await self._context.package_of(package.sha256)
+        found = hashlib.sha256(content).hexdigest()
+        if found != package.sha256:
+            title, hint = "An uploaded package is damaged", "Upload it again, then repeat the job."
+            detail = f"Its SHA-256 is {found}; wanted is {package.sha256}."
+            raise Failed(Failure("step-failed", title, hint), detail)
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / PurePosixPath(package.to).name
+            file.write_bytes(content)
+            await self._upload(Upload(file, package.to), show)
 
     async def _machine(self, action: CreateMachine | DestroyMachine, show: Hear) -> None:
         machines = self._context.machines

@@ -86,7 +86,6 @@ class Context:
     read_host_key: Callable[[], Awaitable[HostKey]]
     journal: Journal
     secrets: Mapping[str, str]
-    facts: dict[str, str]
     past: Past
     stop: Stop
     fence: Fence | None
@@ -95,8 +94,11 @@ class Context:
     stopping: Callable[[], bool]
     #: Whether a job, by its name on the host, is known to have ended.
     has_ended: Callable[[str], Awaitable[bool]]
+    facts: dict[str, str] = field(default_factory=dict)
     #: None for a host that somebody registered.
     machines: Machines | None = None
+    #: The bytes of an uploaded package, by their SHA-256.
+    package_of: Callable[[str], Awaitable[bytes]] | None = None
     #: Where contents of static files are kept, on this machine.
     assets_cache: Path | None = None
     #: When steps were begun here; what earlier attempts began is in the past.

@@ -14,6 +14,10 @@ class Journal(Protocol):
         """`anew`: the step had ended, or its end was unknown, and is begun once more."""
         ...
 
+    async def step_skipped(self, number: int, step: Step) -> None:
+        """What its `unless` names is so."""
+        ...
+
     async def output(self, number: int, step: Step, text: str, *, undo: bool) -> None: ...
     async def step_succeeded(
         self,

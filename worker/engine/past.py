@@ -35,9 +35,13 @@ class Past:
     """`begun` by number from 1; every step in it may have left something."""
 
     begun: Mapping[int, Begun] = field(default_factory=dict)
+    #: Steps that were not needed: they left nothing.
+    skipped: frozenset[int] = frozenset()
     #: The failure after which an earlier attempt had begun to undo.
     failed: StepFailed | None = None
     asked: Asked | None = None
 
     def is_done(self, number: int) -> bool:
+        if number in self.skipped:
+            return True
         return number in self.begun and self.begun[number].facts is not None

@@ -18,7 +18,7 @@ from worker.engine.undoing import Undoing
 from worker.plans.outcome import Outcome, StepFailed
 from worker.plans.plan import Plan
 from worker.remote.host import Fence, Host, HostKey
-from worker.steps.step import Stay, Wait
+from worker.steps.step import Stay, Step, Wait
 
 
 async def _nobody_knows(_: str) -> bool:
@@ -43,6 +43,7 @@ async def run(
     assets_cache: Path | None = None,
     hosts: Callable[[str], Host] | None = None,
     machines: Machines | None = None,
+    package_of: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> Outcome:
     """Carry out the plan under `name` (the job's id, unique on the host).
 
@@ -51,8 +52,8 @@ async def run(
     the run: what was begun is undone. When `stopping` says so, Interrupted is raised between two
     steps, with nothing undone, and Suspended when a step waits: another attempt goes on there.
     What a job that `has_ended` left on the host, with a lock that this one needs, is ended.
-    `hosts` gives the host of each name in `Step.at` but the own one's, before anything is done;
-    what it raises goes through. `machines` makes and removes the machine of the own host.
+    `hosts` gives the host of each `Step.at` but the own one's, before anything is done; what it
+    raises goes through. `machines` makes the machine of the own host, `package_of` has uploads.
     """
     context = Context(
         plan=plan,
@@ -61,7 +62,6 @@ async def run(
         read_host_key=read_host_key,
         journal=journal,
         secrets=secrets,
-        facts={},
         past=past or Past(),
         stop=stop or Stop(),
         fence=fence,
@@ -71,6 +71,7 @@ async def run(
         has_ended=has_ended,
         assets_cache=assets_cache,
         machines=machines,
+        package_of=package_of,
     )
     context.spread(hosts or no_other_host)
     return await _Run(context).outcome()
@@ -114,12 +115,19 @@ class _Run:
             self._check_order()
             if self._context.stopping():
                 raise Interrupted
-            if error := await self._steps.do(number, step, anew=answer is Answer.REPEAT):
-                return error
-            waited = isinstance(step.action, Wait) and number in self._past.begun
-            if waited and (error := await self._look_again(number)):
+            if error := await self._do(number, step, anew=answer is Answer.REPEAT):
                 return error
         return None
+
+    async def _do(self, number: int, step: Step, *, anew: bool) -> StepFailed | None:
+        """A step that is needed, and behind a wait once more the looks before it."""
+        if self._is_needless(number, step):
+            await self._context.journal.step_skipped(number, step)
+            return None
+        if error := await self._steps.do(number, step, anew=anew):
+            return error
+        waited = isinstance(step.action, Wait) and number in self._past.begun
+        return await self._look_again(number) if waited else None
 
     def _check_order(self) -> None:
         if self._stop.ending is not None:
@@ -140,9 +148,16 @@ class _Run:
     async def _look_again(self, before: int) -> StepFailed | None:
         """The host may have changed while the job waited: its looks at it are repeated."""
         for number, step in enumerate(self._context.plan.steps[: before - 1], start=1):
-            if step.again and (error := await self._steps.do(number, step, anew=True)):
+            again = step.again and not self._is_needless(number, step)
+            if again and (error := await self._steps.do(number, step, anew=True)):
                 return error
         return None
+
+    def _is_needless(self, number: int, step: Step) -> bool:
+        """What was begun is carried through, whatever was found meanwhile."""
+        if not step.unless or number in self._steps.begun:
+            return False
+        return all(self._context.facts.get(name) == "yes" for name in step.unless)
 
     async def _succeeded(self) -> Outcome:
         # What it left running would hold its locks. It has succeeded, whatever becomes of that,

@@ -62,6 +62,14 @@ class Journal:
         )
         self._begun(step.title)
 
+    async def step_skipped(self, number: int, step: Step) -> None:
+        await self._end_output()
+        skipped = services.execution.step_skipped(
+            number=number, name=step.name, title=step.title, because=step.unless
+        )
+        skip = services.execution.skip_step
+        await self._once(lambda: skip(self._db, self._job, skipped), skipped)
+
     async def output(self, number: int, step: Step, text: str, *, undo: bool = False) -> None:
         source = number, undo
         if self._output is None or self._source != source:

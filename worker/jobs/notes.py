@@ -11,9 +11,11 @@ from app.domain.asset_release import AssetReleaseStatus
 from app.domain.asset_report import AssetReleaseReport
 from app.domain.redaction import Redactor
 from app.domain.spellings import without_controls
+from app.errors import AlreadyExists
 from app.models import Job
 from app.store.database import Database
-from worker.steps.step import Note
+from worker.engine.failed import Failed
+from worker.steps.step import Failure, Note
 
 _ASSETS = {
     "asset-release.published": AssetReleaseStatus.PUBLISHED,
@@ -21,12 +23,11 @@ _ASSETS = {
 }
 
 
-async def carry_out(  # noqa: C901, PLR0912 - a table
+async def carry_out(  # noqa: C901 - a table
     db: Database, job: Job, note: Note, facts: Mapping[str, str], *, redactor: Redactor
 ) -> None:
     """Write it as this attempt; again, it changes nothing. Raises LostOwnership."""
     execution, asset_releases = services.execution, services.asset_releases
-    activation = services.activation
     match note.what:
         case "app-server.status":
             await execution.move_app_server(db, job, AppServerStatus(str(note.data["status"])))
@@ -36,10 +37,10 @@ async def carry_out(  # noqa: C901, PLR0912 - a table
             await execution.mark_prepared(db, job)
         case "participant.created":
             await execution.mark_prepared(db, job, participant=str(note.data["name"]))
-        case "route.wanted":
-            await activation.want_route(db, job, _number(note.data["version"]))
+        case "route.wanted" | "route.applied" | "route.forgotten":
+            await _of_route(db, job, note)
         case "app-servers.activated":
-            await activation.activate(
+            await services.activation.activate(
                 db,
                 job,
                 on=_ids(note.data["on"]),
@@ -47,12 +48,10 @@ async def carry_out(  # noqa: C901, PLR0912 - a table
                 route_version=_number(note.data["route_version"]),
                 read_back=bool(note.data["read_back"]),
             )
-        case "route.applied":
-            await activation.apply_route(db, job, _number(note.data["route_version"]))
-        case "route.forgotten":
-            await activation.forget_route(db, job)
         case "app-server.terminated":
-            await activation.terminated(db, job, UUID(str(note.data["id"])))
+            await services.activation.terminated(db, job, UUID(str(note.data["id"])))
+        case "app-servers.made" | "app-servers.status" | "extensions.changed":
+            await _of_extensions(db, job, note)
         case "host.key":
             await execution.keep_host_key(
                 db, job, host_key=facts["host_key"], fingerprint=facts["fingerprint"]
@@ -63,6 +62,35 @@ async def carry_out(  # noqa: C901, PLR0912 - a table
             await asset_releases.mark_verified(db, job, str(note.data["release"]))
         case _:
             raise ValueError(f"No journal entry is called {note.what!r}.")
+
+
+async def _of_route(db: Database, job: Job, note: Note) -> None:
+    activation = services.activation
+    match note.what:
+        case "route.wanted":
+            await activation.want_route(db, job, _number(note.data["version"]))
+        case "route.applied":
+            await activation.apply_route(db, job, _number(note.data["route_version"]))
+        case _:
+            await activation.forget_route(db, job)
+
+
+async def _of_extensions(db: Database, job: Job, note: Note) -> None:
+    notes = services.extension_notes
+    try:
+        match note.what:
+            case "app-servers.made":
+                await notes.make(db, job)
+            case "app-servers.status":
+                wanted = AppServerStatus(str(note.data["status"]))
+                await notes.move_all(db, job, _ids(note.data["ids"]), wanted)
+            case _:
+                await notes.change(db, job)
+    except AlreadyExists as error:
+        hint = "Repeat the job, which takes another port: liftlock jobs retry ID"
+        raise Failed(
+            Failure("port-in-use", "A port was taken meanwhile", hint), str(error)
+        ) from error
 
 
 def _number(value: JsonValue) -> int:

@@ -17,7 +17,12 @@ _MAY_HAVE_FAILED = frozenset({StepStatus.FAILED, StepStatus.UNKNOWN})
 def past_of(claim: Claim, plan: Plan, traces: Traces) -> Past:
     """What earlier attempts did, and what somebody answered."""
     return Past(
-        begun={step.number: _begun(step) for step in claim.steps},
+        begun={
+            step.number: _begun(step)
+            for step in claim.steps
+            if step.status is not StepStatus.SKIPPED
+        },
+        skipped=frozenset(step.number for step in claim.steps if step.status is StepStatus.SKIPPED),
         failed=_failed(claim, plan, traces),
         asked=_asked(claim, plan),
     )

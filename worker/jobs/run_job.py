@@ -157,12 +157,11 @@ async def _run(
     def host_of(name: str) -> Host:
         return hosts.host(addresses[name])
 
-    host = host_of(work.host.name)
     try:
         outcome = await engine.run(
             plan,
             name=str(job.id),
-            host=host,
+            host=host_of(work.host.name),
             read_host_key=lambda: hosts.read_host_key(addresses[work.host.name]),
             journal=journal,
             secrets=secrets,
@@ -175,12 +174,13 @@ async def _run(
             assets_cache=runtime.assets_cache,
             hosts=host_of,
             machines=machines,
+            package_of=lambda digest: lease.insist(lambda: services.packages.content(db, digest)),
         )
     finally:
         await journal.close()
     await machines.settle(outcome)
     state = await service_state(work, host_of, outcome)
-    await tidy(runtime, work, host, outcome)
+    await tidy(runtime, work, host_of(work.host.name), outcome)
     return end_of(work, outcome, state, redactor)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.domain.job import JobKind, ServiceState
+from app.domain.job import EXTENDING, JobKind, ServiceState
 from app.domain.recipe_parts import Check
 from app.domain.router import TlsMode
 from app.models import AppServer
@@ -15,7 +15,7 @@ from worker.remote.errors import RemoteError
 from worker.remote.host import Host, HttpAnswer
 from worker.routers import router_of
 
-_SWITCHES = frozenset({JobKind.ACTIVATE, JobKind.DEACTIVATE})
+_SWITCHES = frozenset({JobKind.ACTIVATE, JobKind.DEACTIVATE}) | EXTENDING
 #: The router's own answer while a site is closed.
 _CLOSED = 503
 
@@ -42,7 +42,7 @@ async def service_state(
         return _of_the_only_one(outcome)
     if kind in _SWITCHES and not done and not outcome.undone and _may_have_moved(work, outcome):
         return ServiceState.UNKNOWN
-    serving = _serving(work, done=done)
+    serving = _serving(work, done=done and not is_skipped(outcome))
     if serving is None:
         return _of_nobody(work)
     try:
@@ -77,7 +77,7 @@ def _of_nobody(work: Work) -> ServiceState:
 def _serving(work: Work, *, done: bool) -> _Serving | None:
     """One of those in service; None when nobody is, or where it is cannot be asked."""
     kind, targets = work.job.kind, {one.app_server.id for one in work.targets}
-    if kind is JobKind.ACTIVATE and done:
+    if (kind is JobKind.ACTIVATE or kind in EXTENDING) and done and work.targets:
         return _first(work.targets, ServiceState.SERVING_NEW)
     if kind is JobKind.DEACTIVATE and done:
         return _first(one for one in work.before if one.app_server.id not in targets)
@@ -130,6 +130,12 @@ def _may_have_moved(work: Work, outcome: engine.Outcome) -> bool:
 def _is_done(outcome: engine.Outcome) -> bool:
     ended_well = outcome.error is None and outcome.unproven is None and outcome.stopped is None
     return ended_well or outcome.stands
+
+
+def is_skipped(outcome: engine.Outcome) -> bool:
+    """A change of extensions for which every stamp said that it was done."""
+    found = [value for name, value in outcome.facts.items() if name.startswith("installed_")]
+    return bool(found) and all(value == "yes" for value in found)
 
 
 def _is_silent(outcome: engine.Outcome) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from app.domain.asset_release import AssetPlace
+from app.domain.extension import Extension
 from app.domain.router import Route, Tls, TlsMode
 from app.models import Instance
 from app.services.facts import RouteFacts
@@ -38,6 +39,7 @@ def deployment_of(work: Work, one: Standing, asset_place: AssetPlace | None) -> 
         sudo=host.sudo,
         supervisor=host.supervisor,
         supervisor_options=host.supervisor_options,
+        extensions=tuple(Extension.from_document(each) for each in app_server.extensions),
         asset_place=asset_place,
     )
 

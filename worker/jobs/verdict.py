@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from app.domain.job import Ending, EndingWhy, JobKind, JobStatus, Outcome, ServiceState
+from app.domain.job import EXTENDING, Ending, EndingWhy, JobKind, JobStatus, Outcome, ServiceState
 from app.domain.problem import CODES, docs_url
 from app.domain.redaction import Redactor
 from app.domain.router import CannotRoute
@@ -11,6 +11,7 @@ from app.models import Job
 from app.services.work import Work
 from worker import engine
 from worker.jobs.journal import error_of
+from worker.jobs.serving import is_skipped
 
 #: After these an app server is neither there nor gone.
 _UNCONFIRMED = engine.SILENT | {"provider-failed"}
@@ -45,6 +46,8 @@ def _has_changed(work: Work, outcome: engine.Outcome) -> bool:
             return outcome.facts.get("drifted") != "no" or outcome.facts.get("reloaded") == "yes"
         case JobKind.TERMINATE:
             return any(one.app_server.cleaned_at is None for one in work.targets)
+        case kind if kind in EXTENDING:
+            return bool(work.targets) and not is_skipped(outcome)
     return True
 
 

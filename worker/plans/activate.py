@@ -29,6 +29,8 @@ class ActivateRequest:
     drain: float = 30.0
     #: Seconds for which the site is watched after the switch.
     watch: float = 60.0
+    #: How the new ones take over the ports of the old ones, where they have none of their own.
+    handover: tuple[Step, ...] = ()
     #: Whether app servers are asked before requests reach them; only a benchmark says no.
     health_gate: bool = True
 
@@ -74,26 +76,31 @@ def plan(request: ActivateRequest) -> Plan:
     own, traffic = request.own_host, request.traffic
     looks = [traffic.find()] if traffic else []
     gate = list(_gate(request)) if request.health_gate else []
-    steps = [
-        *looks,
-        *gate,
-        *_before(request),
-        *(traffic.turn() if traffic else ()),
-        *([traffic.ask(request.targets[0])] if traffic else ()),
-        _note(request),
-        *_current(request),
-        *(parts.drained(one, request.drain, own) for one in request.old if traffic),
-        *_after(request),
-        *(_watch(request) if request.watch else ()),
-    ]
     return Plan(
         JobKind.ACTIVATE,
-        tuple(steps),
+        (*looks, *gate, *turn(request)),
         on_failure=tuple(parts.log(one, own) for one in request.targets),
         # A router that is missing says nothing about the app servers.
         diagnose_from=len(looks) + 1,
         hint=request.targets[0].hint,
     )
+
+
+def turn(request: ActivateRequest) -> Iterator[Step]:
+    """From the first thing that a visitor could notice to the last look."""
+    traffic = request.traffic
+    yield from _before(request)
+    if traffic:
+        yield from traffic.turn()
+        yield traffic.ask(request.targets[0])
+    yield _note(request)
+    yield from _current(request)
+    if traffic:
+        for one in request.old:
+            yield parts.drained(one, request.drain, request.own_host)
+    yield from _after(request)
+    if request.watch:
+        yield from _watch(request)
 
 
 def _gate(request: ActivateRequest) -> Iterator[Step]:
@@ -119,6 +126,7 @@ def _before(request: ActivateRequest) -> Iterator[Step]:
             yield from parts.stop_background(one, own)
     for one in request.again:
         yield from parts.stop_background(one, own)
+    yield from request.handover
     for one in (*request.new, *request.again):
         yield from parts.start_background(one, own)
 

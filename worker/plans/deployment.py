@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.domain.asset_release import AssetPlace
+from app.domain.extension import Extension
 from app.domain.host import Supervisor
 from app.domain.recipe import Recipe, name_problem
 from app.domain.recipe_parts import Via
 from worker.plans import static_files
-from worker.steps import service, supervisord, systemd
+from worker.steps import extension, service, supervisord, systemd
 from worker.steps.recipe_step import Surroundings
 from worker.steps.service import Service
 from worker.steps.site import Site
@@ -41,6 +42,8 @@ class Deployment:
     sudo: bool = False
     supervisor: Supervisor = Supervisor.NONE
     supervisor_options: Mapping[str, object] = field(default_factory=dict)
+    #: What its release contains besides the application, in the order of enabling.
+    extensions: tuple[Extension, ...] = ()
     #: Where this worker publishes; None: it has no place.
     asset_place: AssetPlace | None = None
 
@@ -87,7 +90,11 @@ class Deployment:
         secrets = tuple(name for name in self.secret_names if name_problem(name) is None)
         # A secret stands in for the setting of its name, and is not shown as one.
         settings = {name: value for name, value in self.environment.items() if name not in secrets}
-        return Surroundings(self.site, {**settings, **facts}, secrets)
+        files: dict[str, str] = {}
+        if self.recipe.extension:
+            facts["EXTENSIONS"] = " ".join(one.name for one in self.extensions if one.enabled)
+            files["EXTENSIONS_FILE"] = extension.list_path(self.site)
+        return Surroundings(self.site, {**settings, **facts}, secrets, files)
 
     @property
     def via(self) -> Via:

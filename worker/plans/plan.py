@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from app.domain.job import JobKind
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.machine import CreateMachine, DestroyMachine
+from worker.steps.package import PlacePackage
 from worker.steps.step import (
     Action,
     Command,
@@ -61,6 +62,7 @@ def _step(number: int, step: Step, *, when: str) -> dict[str, JsonValue]:
         "harmless": step.harmless,
         "finds": step.finds,
         "stay": list(step.stay.facts) if step.stay else None,
+        "unless": list(step.unless),
     }
 
 
@@ -81,6 +83,8 @@ def _action(action: Action) -> dict[str, JsonValue]:  # noqa: C901 - a table
             found = {"action": "watch", **_watch(action)}
         case PortFree():
             found = {"action": "port-free", "address": action.address, "port": action.port}
+        case PlacePackage():
+            found = {"action": "place-package", "sha256": action.sha256, "to": action.to}
         case ReadHostKey():
             found = {"action": "read-host-key"}
         case Note():

@@ -120,16 +120,20 @@ echo "$COMMIT is in $RELEASE_DIR"
 )
 
 
-def fetch(site: Site, repository: str, secrets: tuple[str, ...]) -> Command:
-    """Bring the mirror up to date and report the exact `commit` of the revision."""
+def fetch(site: Site, repository: str, secrets: tuple[str, ...], revision: str = "") -> Command:
+    """Bring the mirror up to date and report the exact `commit` of the revision.
+
+    `revision` is another one than the site is called after: the commit that it meant before.
+    """
+    wanted = revision or site.revision
     return Command(
         _FETCH,
-        env={"REPOSITORY": repository, "REVISION": site.revision},
+        env={"REPOSITORY": repository, "REVISION": wanted},
         paths={"MIRROR": site.mirror, "SHARED_DIR": site.shared_dir},
         secrets=_deploy_key(secrets),
         timeout=1800,
         reports=("commit",),
-        failures=_failures(repository, site.revision),
+        failures=_failures(repository, wanted),
     )
 
 

@@ -2,6 +2,7 @@
 
 from app.domain.recipe import Recipe
 from app.domain.recipe_parts import PreflightCommand, PreflightWait
+from worker.steps import ownership
 from worker.steps.recipe_step import Surroundings, any_exit, script
 from worker.steps.site import Site
 from worker.steps.step import Command, Failure, Wait
@@ -32,16 +33,18 @@ done
 [ -z "$missing" ] || { echo "missing on this host:$missing" >&2; exit 33; }
 """
 
-_WRITABLE = """\
+_WRITABLE = f"""\
 set -u
+{ownership.TEXT}
 for folder in $FOLDERS; do
   folder=$SHARED_DIR/$folder
   probe=$folder/.liftlock-probe-$$
-  if mkdir -p "$folder" && : >"$probe" && rm -f "$probe"; then
+  if said=$( (export LC_ALL=C; mkdir -p "$folder" && : >"$probe" && rm -f "$probe") 2>&1); then
     echo "$folder can be written"
   else
-    echo "$(id -un) cannot write in $folder; to fix it on this host:" >&2
-    echo "  sudo mkdir -p '$folder' && sudo chown -R '$(id -un)' '$folder'" >&2
+    echo "$said" >&2
+    echo "$(id -un) cannot write in $folder" >&2
+    ll_tell_owner folder "$folder" "$said" >&2
     exit 31
   fi
 done

@@ -48,11 +48,11 @@ def package_of(repository: str) -> str | None:
     return repository.removeprefix(PREFIX) if repository.startswith(PREFIX) else None
 
 
-def install(site: Site, package: str) -> Command:
+def install(site: Site, package: str, revision: str = "") -> Command:
     """A virtual environment with the package at the exact revision; reports it as `commit`."""
     return Command(
         _INSTALL,
-        env={"PACKAGE": package, "REVISION": site.revision},
+        env={"PACKAGE": package, "REVISION": revision or site.revision},
         paths={"RELEASE_DIR": site.release_dir},
         timeout=1800,
         reports=("commit",),
@@ -64,7 +64,7 @@ def install(site: Site, package: str) -> Command:
             ),
             42: Failure(
                 "revision-not-found",
-                f"The package {package} has no version {site.revision!r}",
+                f"The package {package} has no version {revision or site.revision!r}",
                 f"List what there is: pip index versions {shlex.quote(package)}",
             ),
             43: Failure(

@@ -1,7 +1,7 @@
 """The recipe author's own scripts, with the variables they may rely on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.recipe_parts import Action, Question
 from worker.steps.site import Site
@@ -36,11 +36,17 @@ class Surroundings:
     site: Site
     env: Mapping[str, str]
     secrets: tuple[str, ...]
+    #: Besides those of the site, relative to the base folder as well.
+    more_paths: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        return {**self.site.paths, **self.more_paths}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every variable, sorted; COMMIT is added by the engine, as a fact of the checkout."""
-        return tuple(sorted({*self.env, *self.site.paths, *self.secrets, "COMMIT"}))
+        return tuple(sorted({*self.env, *self.paths, *self.secrets, "COMMIT"}))
 
 
 def any_exit(failure: Failure) -> dict[int, Failure]:
@@ -61,7 +67,7 @@ def script(
     return Command(
         STRICT + text,
         env=around.env,
-        paths=around.site.paths,
+        paths=around.paths,
         secrets=around.secrets,
         cwd=cwd or around.site.release_dir,
         timeout=timeout,

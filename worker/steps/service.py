@@ -87,7 +87,7 @@ def save_env(around: Surroundings) -> Command:
     return Command(
         _SAVE.replace("{names}", " ".join(around.names)),
         env=around.env,
-        paths=around.site.paths,
+        paths=around.paths,
         secrets=around.secrets,
         timeout=60,
     )
@@ -105,7 +105,7 @@ def plain(around: Surroundings, recipe: Recipe) -> Service:
         start=Command(
             _LAUNCH,
             env=values,
-            paths=site.paths,
+            paths=around.paths,
             secrets=() if recipe.start.env_file else around.secrets,
             cwd=site.release_dir,
             timeout=60,

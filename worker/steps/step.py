@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from app.domain.step import OnCancel, OnUnknown
 from worker.steps.assets import PlaceManifest, ReleaseAssets, VerifyAssets
 from worker.steps.machine import CreateMachine, DestroyMachine
+from worker.steps.package import PlacePackage
 
 __all__ = [
     "Action",
@@ -143,6 +144,7 @@ Action = (
     | VerifyAssets
     | CreateMachine
     | DestroyMachine
+    | PlacePackage
 )
 
 
@@ -182,3 +184,5 @@ class Step:
     finds: str = ""
     #: When its failure leaves everything as it is by then.
     stay: Stay | None = None
+    #: Facts: when each of them is `yes`, it is skipped, and has nothing to undo. For `Plan.steps`.
+    unless: tuple[str, ...] = ()

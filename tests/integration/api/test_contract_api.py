@@ -19,7 +19,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app import services
+from app import services, store
+from app.domain.extension import ExtensionStatus, normalized
 from app.domain.job import JobStatus
 from app.gateways.queue import JobQueue
 from app.gateways.vault import Vault
@@ -27,6 +28,7 @@ from app.gateways.wakeups import Wakeups
 from app.main import create_app
 from app.store.database import Database
 from tests.integration.api.conftest import HOST, INSTANCE, RECIPE
+from tests.support import wheels
 from tests.support.asset_reports import published
 from tests.support.servers import wait_until
 from tests.support.worked import claim, new_token
@@ -103,6 +105,9 @@ def known(api, url):
     job = make("/v1/jobs", {"kind": "provision", "instance": "shop"})
     # One that has ended: nobody has to wait for what it tells.
     asyncio.run(_publish_and_end(url, job))
+    headers = {"Content-Type": "application/octet-stream"}
+    query = {"filename": wheels.filename()}
+    kept = api.post("/v1/packages", params=query, content=wheels.wheel(), headers=headers)
     return {
         "hosts": {"ref": host},
         "instances": {"ref": instance, "name": "API_KEY", "release": published().release},
@@ -111,6 +116,7 @@ def known(api, url):
         "recipes": {"name": "plain", "version": 1},
         "jobs": {"job_id": job},
         "locks": {"name": f"manual:host:{beta}"},
+        "packages": {"sha256": kept.json()["sha256"]},
     }
 
 
@@ -152,6 +158,19 @@ async def _publish_and_end(url, job_id):
     job = await claim(db, job_id)
     await services.asset_releases.record(db, job, published())
     await services.ending.settle(db, job, status=JobStatus.CANCELED)
+    async with db.transaction() as session:
+        await store.extensions.put(
+            session,
+            job.instance_id,
+            # As the secret that is asked for under the same word.
+            name=normalized("API_KEY"),
+            source={"package": "api-key", "version": "1.0"},
+            version="1.0",
+            settings={},
+            requires=(),
+            status=ExtensionStatus.ENABLED,
+            job_id=job.id,
+        )
     await db.close()
 
 

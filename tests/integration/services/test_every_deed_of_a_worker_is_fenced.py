@@ -95,6 +95,11 @@ REFUSED: dict[str, Deed] = {
         lost.db, lost.job, number=1, tries=9, event=EVENT
     ),
     "execution.set_commit": lambda lost: services.execution.set_commit(lost.db, lost.job, "past"),
+    "execution.skip_step": lambda lost: services.execution.skip_step(
+        lost.db,
+        lost.job,
+        services.execution.step_skipped(number=2, name="past", title="Past", because=["past"]),
+    ),
     "execution.start_step": lambda lost: services.execution.start_step(
         lost.db, lost.job, number=1, name="past", title="Past"
     ),
@@ -124,12 +129,13 @@ HARMLESS = {
             "identities.private_keys",
             "jobs.has_ended",
             "orphans.records",
+            "packages.content",
             "traces.follow",
             "work.look",
         ],
         "reads",
     ),
-    "execution.step_started": "makes a value",
+    **dict.fromkeys(["execution.step_skipped", "execution.step_started"], "makes a value"),
     **dict.fromkeys(
         [
             "dirty_routes.sweep",

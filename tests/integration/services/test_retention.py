@@ -66,6 +66,18 @@ async def test_a_set_that_was_taken_back_does_not_cost_the_one_that_served_befor
     assert await _ended(db) == [1, 3, 5]
 
 
+async def test_one_whose_port_was_taken_over_leaves_its_files_when_its_days_are_over(
+    db, queue, history
+):
+    ended = "UPDATE app_servers SET status = 'terminated' WHERE number = 2"
+    await deployments.execute(db, ended)
+    await _age(db, 1, [2])
+    assert await services.retention.sweep(db, queue) == 0
+    await _age(db, 3, [2])
+    await services.retention.sweep(db, queue)
+    assert await _ended(db) == [2]
+
+
 async def test_what_is_young_is_kept(db, queue, history):
     await _age(db, 3, [1])
     await _age(db, 1, [3])

@@ -61,6 +61,9 @@ GUARDS: dict[str, Statement] = {
     ),
     "steps.finish": lambda session, job: store.steps.finish(session, job.id, **STEP, **DONE),
     "steps.retry": lambda session, job: store.steps.retry(session, job.id, **STEP, tries=9),
+    "steps.skip": lambda session, job: store.steps.skip(
+        session, job.id, **STEP, name="look", title="Look"
+    ),
     "steps.start": lambda session, job: store.steps.start(
         session, job.id, **STEP, name="look", title="Look"
     ),
@@ -69,7 +72,9 @@ GUARDS: dict[str, Statement] = {
 #: What a worker writes behind one of these, in one transaction: proven with the services below.
 BEHIND_A_GUARD = {
     "app_servers.add",
+    "app_servers.insert",
     "app_servers.move",
+    "app_servers.own_port",
     "app_servers.set_address",
     "app_servers.set_commit",
     "asset_releases.mark_verified",
@@ -78,8 +83,13 @@ BEHIND_A_GUARD = {
     "attempts.keep_next",
     "attempts.requeue",
     "dirty_routes.forget",
+    "extensions.keep_host",
+    "extensions.put",
+    "extensions.remove",
+    "extensions.set_status",
     "hosts.quarantine",
     "hosts.touch",
+    "instances.count_on",
     "instances.mark_participant_created",
     "instances.mark_prepared",
     "jobs.add",
@@ -139,6 +149,8 @@ OTHERS = {
             "locks.lift",
             "locks.place",
             "looks.hasten",
+            "packages.add",
+            "packages.remove",
             "recipes.add_version",
             "routers.add",
             "routers.delete",

@@ -7,9 +7,10 @@ import pytest
 from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
-from app.domain.job import Ending, EndingWhy, LeasePolicy
+from app.domain.job import Ending, EndingWhy, JobKind, LeasePolicy
 from app.domain.redaction import MASK, Redactor
 from app.errors import LostOwnership
+from app.services.claiming import Claim
 from app.services.traces import Traces, follow
 from tests.support import factories
 from worker.engine import StepFailed, Stop
@@ -17,6 +18,8 @@ from worker.jobs import journal as journal_module
 from worker.jobs import step_output
 from worker.jobs.journal import Journal, error_of
 from worker.jobs.lease import Lease
+from worker.jobs.past import past_of
+from worker.plans.plan import Plan
 from worker.steps.step import Command, Note, Step
 
 STEP = Step("build", "Build", Command("true"))
@@ -230,6 +233,33 @@ async def test_an_order_to_stop_is_told_with_what_stops_when_and_what_follows(db
         "then": "undo of 2 steps",
     }
     assert (second["stops"], second["then"]) == ("now", "nothing to undo")
+
+
+async def test_a_step_that_is_not_needed_is_told_once_with_the_facts_that_say_so(db, job, journal):
+    needless = Step("build", "Build", Command("true"), unless=("installed_1", "installed_2"))
+    await journal.step_skipped(1, needless)
+    [step] = await services.jobs.steps(db, job.id)
+    assert (step.status, step.duration_ms, step.facts) == ("skipped", 0, {})
+    assert await _events(db, job, EventType.STEP_SKIPPED) == [
+        {
+            "number": 1,
+            "step": "build",
+            "title": "Build",
+            "because": ["installed_1", "installed_2"],
+        }
+    ]
+    assert await _events(db, job, EventType.STEP_STARTED) == []
+
+
+async def test_the_next_attempt_knows_which_steps_were_not_needed(db, job, journal):
+    await journal.step_started(1, STEP)
+    await journal.step_succeeded(1, STEP, exit_code=0, duration=0, facts={"installed_1": "yes"})
+    await journal.step_skipped(2, Step("more", "More", Command("true"), unless=("installed_1",)))
+    steps = await services.jobs.steps(db, job.id)
+    claim = Claim(job, None, {}, steps, ending=None, resumed=None)
+    past = past_of(claim, Plan(JobKind.INSTALL, (STEP, STEP)), Traces())
+    assert (set(past.begun), past.skipped, claim.begun) == ({1}, {2}, {1})
+    assert past.is_done(2)
 
 
 async def test_a_canceled_step_and_an_unknown_one_keep_their_state(db, job, journal):

@@ -13,7 +13,7 @@ from app.domain.app_server import (
 NEW, WAITING, CONFIGURING, RUNNING, FAILED, ERROR, TERMINATED = AppServerStatus
 PAIRS = list(itertools.product(AppServerStatus, AppServerStatus))
 #: As the table of the predecessor has it, written out.
-ALLOWED = {
+PREDECESSORS = {
     (NEW, WAITING),
     (NEW, ERROR),
     (WAITING, CONFIGURING),
@@ -22,9 +22,11 @@ ALLOWED = {
     (CONFIGURING, FAILED),
     (RUNNING, TERMINATED),
 }
+#: The job that made it may take it back after it ran.
+ALLOWED = PREDECESSORS | {(RUNNING, FAILED)}
 
 
-def test_the_table_is_the_predecessors():
+def test_the_table_is_the_predecessors_and_the_way_back_of_a_job():
     assert TRANSITIONS == ALLOWED
 
 

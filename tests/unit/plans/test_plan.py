@@ -1,6 +1,7 @@
 """A plan reads as JSON, and shows no secret."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -134,6 +135,12 @@ def test_a_step_says_where_it_is_done_and_what_goes_back_first() -> None:
         ("", False),
         ("edge", True),
     ]
+
+
+def test_a_step_says_which_facts_make_it_needless() -> None:
+    needless = replace(PLAN.steps[0], unless=("installed_1",))
+    plan = Plan(JobKind.INSTALL, (PLAN.steps[0], needless))
+    assert [row["unless"] for row in plan.describe()] == [[], ["installed_1"]]
 
 
 def test_a_note_may_be_the_undo_of_a_step() -> None:

@@ -14,6 +14,7 @@ from app.domain.recipe_parts import Question
 FOLDER = Path(__file__).parents[3] / "recipes"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 #: Variables come from outside, each script is a subshell here, and $PLUGINS is meant to split.
+SCRIPTS = {"run", "collect", "needs_upgrade", "probe", "folders"}
 EXCLUDED = "SC2154,SC2086,SC2030,SC2031"
 
 
@@ -25,7 +26,7 @@ def scripts(value: object) -> Iterator[str]:
     match value:
         case dict():
             for key, item in value.items():
-                if isinstance(item, str) and key in {"run", "collect", "needs_upgrade", "probe"}:
+                if isinstance(item, str) and key in SCRIPTS:
                     yield item
                 else:
                     yield from scripts(item)
@@ -35,7 +36,7 @@ def scripts(value: object) -> Iterator[str]:
 
 
 def test_these_recipes_are_shipped() -> None:
-    assert SHIPPED == ["command", "django", "static-site", "trac"]
+    assert SHIPPED == ["command", "django", "reviewboard", "static-site", "trac"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -1,0 +1,10 @@
+"""What is known of an extension on one host."""
+
+from enum import StrEnum
+
+
+class ExtensionHostStatus(StrEnum):
+    """Whether the last job that was about it brought it there."""
+
+    INSTALLED = "installed"
+    FAILED = "failed"
