@@ -108,7 +108,8 @@ async def mark_found(db: Database, tag: str) -> None:
         if (machine.error or {}).get("detail") != detail:
             return
         await store.machines.change(session, machine, MachineStatus.READY)
-        if host.status is HostStatus.QUARANTINED and (host.status_reason or {})["detail"] == detail:
+        why = (host.status_reason or {}).get("detail")
+        if host.status is HostStatus.QUARANTINED and why == detail:
             host.status, host.status_reason = HostStatus.READY, None
             await store.hosts.touch(session, host)
 

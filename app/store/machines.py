@@ -50,7 +50,7 @@ _UNCONFIRMED = f"""
            OR app_server.status = 'running')
       AND ($1::uuid IS NULL OR app_server.instance_id = $1)
       AND app_server.cleaned_at IS NULL AND NOT is_active
-      AND coalesce(asked.code, '') <> 'in-use'
+      AND coalesce(asked.code, '') NOT IN ('in-use', 'holds-data')
       AND (asked.is_unconfirmed AND (app_server.status IN ('failed', 'error')
                                      OR app_server.error ->> 'code' = 'unconfirmed-gone')
            OR machines.status = 'unknown' AND maker.ending IS NOT NULL
@@ -84,7 +84,8 @@ _HOLDS_DATA = """
           AND recipes.document ->> 'data' IS DISTINCT FROM 'network'
     ) AND NOT EXISTS (
         SELECT FROM jobs WHERE instance_id = $1 AND NOT dry_run
-           AND (jobs.id = $4 AND ending IS NOT NULL
+           AND (jobs.id = $4 AND ending IS NOT NULL AND status <> 'succeeded'
+                AND params ? 'provider'
                 OR kind = 'terminate' AND params ->> 'app_server' = $3
                    AND (params ? 'with_data' OR params ? 'gone')
                    AND coalesce(started_at,
@@ -93,13 +94,19 @@ _HOLDS_DATA = """
     )
 """
 
-# What `prepare` and the participants did in the network is there still.
+# What `prepare` and the participants did in the network is there still; else, with the data goes
+# what was enabled in it.
+
 _FORGET_DATA = """
+    WITH forgotten AS (
     UPDATE instances SET prepared_at = NULL, prepared_host_id = NULL, participants_created = '[]',
            version = instances.version + 1, updated_at = now()
     FROM recipes
     WHERE instances.id = $1 AND prepared_host_id = $2 AND recipes.id = instances.recipe_id
       AND recipes.document ->> 'data' IS DISTINCT FROM 'network'
+    RETURNING instances.id
+    )
+    DELETE FROM extensions USING forgotten WHERE instance_id = forgotten.id
 """
 
 

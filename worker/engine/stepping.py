@@ -112,7 +112,8 @@ class Stepping:
                 if isinstance(error, HostBusy):
                     await self._end_leftovers(error.holder, step)
                 if not retry or not await self._again(number, step, failed):
-                    return await self._given_up(number, step, failed, began)
+                    wrong = isinstance(error, Failed)
+                    return await self._given_up(number, step, failed, began, wrong=wrong)
                 anew = self._context.retry.begins_anew(failed.code)
 
     def _passable(self, number: int, step: Step) -> tuple[type[RemoteError], ...]:
@@ -123,11 +124,12 @@ class Stepping:
         return (*_GONE, *_USELESS) if is_idle else _GONE
 
     async def _given_up(
-        self, number: int, step: Step, error: StepFailed, began: float
+        self, number: int, step: Step, error: StepFailed, began: float, *, wrong: bool
     ) -> Done | StepFailed:
+        """`wrong`: something answered as it should not; a line that broke says nothing of that."""
         if step.dispensable and self._goes_with_machine(number, step):
             return self._passed_over(number, step, error)
-        if step.finds:
+        if step.finds and wrong:
             return Done(facts={step.finds: "yes"}, note=f"{error.title}: {error.detail}")
         duration = time.monotonic() - began
         await self._journal.step_failed(number, step, error=error, duration=duration)

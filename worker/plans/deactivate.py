@@ -1,7 +1,7 @@
 """Deactivate: an app server goes out of service and goes on running; the others stay."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.job import JobKind
 from worker.plans import parts
@@ -46,7 +46,8 @@ def plan(request: DeactivateRequest) -> Plan:
     steps += [_note(request), *_current(request)]
     if traffic:
         steps.append(parts.drained(target, request.drain, own))
-    steps += parts.stop_background(target, own)
+    # No other parts start in their place: where they cannot be told, the app server still leaves.
+    steps += [replace(step, harmless=True) for step in parts.stop_background(target, own)]
     return Plan(
         JobKind.DEACTIVATE, tuple(steps), on_failure=tuple(_shown(request)), hint=target.hint
     )

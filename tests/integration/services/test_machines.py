@@ -147,15 +147,16 @@ async def test_the_host_of_a_machine_that_vanished_takes_nothing_new(db, ready):
     assert (await host_of(db, machine)).status is HostStatus.QUARANTINED
 
 
+@pytest.mark.parametrize("closed", [HostStatus.CORDONED, HostStatus.QUARANTINED])
 async def test_a_host_that_a_person_closed_stays_so_when_its_machine_vanishes_and_is_found(
-    db, ready
+    db, ready, closed
 ):
-    await factories.change(db, await host_of(db, ready), status=HostStatus.CORDONED)
+    await factories.change(db, await host_of(db, ready), status=closed)
     await services.orphans.mark_vanished(db, ready.tag)
     host = await host_of(db, ready)
-    assert (host.status, host.status_reason) == (HostStatus.CORDONED, None)
+    assert (host.status, host.status_reason) == (closed, None)
     await services.orphans.mark_found(db, ready.tag)
-    assert (await host_of(db, ready)).status is HostStatus.CORDONED
+    assert (await host_of(db, ready)).status is closed
 
 
 async def test_a_machine_that_had_vanished_and_is_listed_opens_its_host_again(db, ready):

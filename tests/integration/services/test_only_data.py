@@ -157,9 +157,22 @@ async def test_what_was_to_be_given_up_and_was_canceled_before_is_kept(db, queue
         await terminate()
 
 
+_STOPPED = """
+    UPDATE jobs SET ending = '{}', status = $2, params = params || '{"provider": "cloud"}'
+    WHERE id = $1
+"""
+
+
 async def test_the_machine_of_a_job_that_was_stopped_goes_with_what_it_had_prepared(db, site):
     [row] = await deployments.app_servers(db)
-    await deployments.execute(db, "UPDATE jobs SET ending = '{}' WHERE id = $1", row.job_id)
+    await deployments.execute(db, _STOPPED, row.job_id, "canceled")
     async with db.transaction() as session:
         host = await store.hosts.lock(session, row.host_id)
         assert await services.machines.keepers(session, host, row) == []
+
+
+async def test_an_order_to_stop_that_came_too_late_gives_no_data_up(db, site, terminate):
+    [row] = await deployments.app_servers(db)
+    await deployments.execute(db, _STOPPED, row.job_id, "succeeded")
+    with pytest.raises(InUse):
+        await terminate()

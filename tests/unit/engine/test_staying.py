@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from tests.support.diary import Diary, done, plan, run, step
 from tests.support.fake_host import Answer, FakeHost
 from worker.engine import Past, StepFailed
@@ -16,11 +14,16 @@ WATCH = replace(step("watch"), stay=Stay(("dead_1",), "It stays.", "liftlock pro
 WRONG = Answer(1)
 
 
-@pytest.mark.parametrize("answer", [WRONG, Answer(error=HostUnreachable("no answer", hint="ping"))])
-async def test_a_look_never_fails(answer):
-    diary = Diary()
-    outcome = await run(plan(LOOK, SWITCH), FakeHost({"look": answer}), diary)
+async def test_a_look_that_is_answered_wrongly_finds_that_and_does_not_fail():
+    outcome = await run(plan(LOOK, SWITCH), FakeHost({"look": WRONG}), Diary())
     assert (outcome.error, outcome.facts) == (None, {"dead_1": "yes"})
+
+
+async def test_a_line_that_broke_says_nothing_of_the_site():
+    host = FakeHost({"look": Answer(error=HostUnreachable("no answer", hint="ping"))})
+    outcome = await run(plan(LOOK, SWITCH), host, Diary())
+    assert (outcome.error.code, outcome.facts) == ("host-unreachable", {})
+    assert "switch" not in host.scripts
 
 
 async def test_a_look_that_is_answered_well_finds_nothing():
