@@ -30,7 +30,8 @@ _FIELDS = {
     JobKind.DEACTIVATE: {"app_server", "gone", "reason", "drain", "dry_run"},
     JobKind.TERMINATE: {"app_server", "gone", "reason", "with_data", "dry_run"},
     JobKind.ROUTE: {"instance", "dry_run"},
-    **{kind: {"instance", "extension", "force", "drain", "watch", "dry_run"} for kind in EXTENDING},
+    **{kind: {"instance", "extension", "drain", "watch", "dry_run"} for kind in EXTENDING},
+    JobKind.INSTALL: {"instance", "extension", "force", "drain", "watch", "dry_run"},
 }
 _OWN = frozenset().union(*_FIELDS.values())
 #: How a sentence calls a job of the kind.

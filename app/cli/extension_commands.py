@@ -18,7 +18,7 @@ _ACCEPTED = 202
 
 Instance = Annotated[str, typer.Argument(help="Name or id of the instance.")]
 Name = Annotated[str, typer.Argument(help="Of its package, in any spelling.")]
-Force = Annotated[bool, typer.Option("--force", help="Do it also where everything is so already.")]
+Force = Annotated[bool, typer.Option("--force", help="Install also where this version is already.")]
 WheelFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="Upload this wheel and install it.")
 ]
@@ -87,7 +87,7 @@ def install(
         "requires": requires or None,
     }
     extension = {key: value for key, value in wishes.items() if value is not None}
-    _ask(here, _order("install", instance, extension, force, dry_run), wait, timeout)
+    _ask(here, _order("install", instance, extension, force=force, dry_run=dry_run), wait, timeout)
 
 
 def uninstall(
@@ -95,7 +95,6 @@ def uninstall(
     instance: Instance,
     name: Name,
     *,
-    force: Force = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -106,7 +105,7 @@ def uninstall(
       liftlock extensions uninstall shop django-taggit --wait
 
     """
-    order = _order("uninstall", instance, {"package": name}, force, dry_run)
+    order = _order("uninstall", instance, {"package": name}, dry_run=dry_run)
     _ask(session.of(ctx), order, wait, timeout)
 
 
@@ -115,7 +114,6 @@ def enable(
     instance: Instance,
     name: Name,
     *,
-    force: Force = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -126,7 +124,7 @@ def enable(
       liftlock extensions enable shop django-taggit --wait
 
     """
-    order = _order("enable", instance, {"package": name}, force, dry_run)
+    order = _order("enable", instance, {"package": name}, dry_run=dry_run)
     _ask(session.of(ctx), order, wait, timeout)
 
 
@@ -135,7 +133,6 @@ def disable(
     instance: Instance,
     name: Name,
     *,
-    force: Force = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = None,
@@ -146,7 +143,7 @@ def disable(
       liftlock extensions disable shop django-taggit --wait
 
     """
-    order = _order("disable", instance, {"package": name}, force, dry_run)
+    order = _order("disable", instance, {"package": name}, dry_run=dry_run)
     _ask(session.of(ctx), order, wait, timeout)
 
 
@@ -162,7 +159,12 @@ def _uploaded(here: Session, file: str) -> str:
 
 
 def _order(
-    kind: str, instance: str, extension: dict[str, Any], force: bool, dry_run: bool
+    kind: str,
+    instance: str,
+    extension: dict[str, Any],
+    *,
+    dry_run: bool,
+    force: bool = False,
 ) -> dict[str, Any]:
     order = {"kind": kind, "instance": instance, "extension": extension, "dry_run": dry_run}
     return order | ({"force": True} if force else {})

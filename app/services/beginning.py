@@ -15,7 +15,7 @@ from app.domain.job import EXTENDING, JobKind, JobStatus
 from app.domain.problem import error_of
 from app.errors import InUse, ServiceError
 from app.models import AppServer, Host, Job
-from app.services import extension_facts, facts, machines, readiness
+from app.services import extension_facts, facts, machines, present_extensions, readiness
 from app.services.following import skipped
 from app.services.manual import words_of
 from app.services.work import Work
@@ -33,12 +33,16 @@ class Refusal:
     told: tuple[store.events.NewEvent, ...] = ()
 
 
-async def freeze(session: AsyncSession, job: Job, turn: Turn) -> Mapping[str, Any] | None:
+async def freeze(session: AsyncSession, work: Work, turn: Turn) -> Mapping[str, Any] | None:
     """What the first claim keeps as facts. Call with the instance locked."""
+    job = work.job
     if job.kind is JobKind.TERMINATE:
         return {}
     if job.kind in EXTENDING:
-        return await extension_facts.freeze(session, job)
+        # A later claim finds the world half changed, by this very job.
+        return None if job.facts else await extension_facts.freeze(session, job)
+    if job.kind is JobKind.PROVISION and work.recipe and work.recipe.extension and not job.facts:
+        await _take_extensions(session, work)
     if job.kind not in ROUTING or job.instance_id is None:
         return turn.facts
     route = await store.routes.lock(session, job.instance_id)
@@ -52,7 +56,8 @@ async def check(session: AsyncSession, job: Job, turn: Turn) -> Refusal | None:
 
     A job that has begun is never stopped by this, nor one that only has to end.
     """
-    if job.started_at is not None or turn.ending is not None or job.dry_run:
+    begun = job.started_at is not None or turn.ending is not None
+    if begun or (job.dry_run and job.kind not in EXTENDING):
         return None
     match job.kind:
         case JobKind.ACTIVATE:
@@ -163,6 +168,17 @@ async def _check_machine(session: AsyncSession, job: Job) -> Refusal | None:
         except InUse as error:
             return _refused(error, "Nothing was stopped.")
     return None
+
+
+async def _take_extensions(session: AsyncSession, work: Work) -> None:
+    """What was installed since the job was asked for belongs to its release as well."""
+    made, instance = work.app_server, work.instance
+    if made is None or instance is None or work.job.dry_run:
+        return
+    found = await present_extensions.of_instance(session, instance)
+    if found != made.extensions:
+        made.extensions = found
+        await store.app_servers.set_extensions(session, made.id, found)
 
 
 async def _check_change(session: AsyncSession, job: Job) -> Refusal | None:

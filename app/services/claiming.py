@@ -150,7 +150,7 @@ async def claim(
                 worker=worker,
                 lease=LeasePolicy().lease,
                 lock_names=lock_names,
-                facts=await beginning.freeze(session, job, turn),
+                facts=await beginning.freeze(session, work, turn),
                 event=EventType.JOB_RESUMED if turn.suspended else EventType.JOB_STARTED,
                 plan=plan,
             )

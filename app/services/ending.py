@@ -40,7 +40,7 @@ async def settle(
     What it found out about the host is noted after that. Returns, with their next attempts, the
     job that follows and the waiting jobs that may run now. Raises LostOwnership.
     """
-    grows = following.may_change_more(job, status, error)
+    grows = following.may_change_more(job, status, error, outcome)
     # A success has nothing to tell but its last event: one statement says it all.
     at_once = status is JobStatus.SUCCEEDED and not grows
     next_job = None
@@ -166,7 +166,9 @@ async def _follow_up(
         await store.standing.keep_unconfirmed(session, UUID(job.params["app_server"]), error)
     if error is not None and ground is not None and judging_hosts.may_close(job, status, error):
         await judging_hosts.close(session, job, error, ground.host)
-    next_job = await following.follow(session, job, status, error, ground=ground, ordered=ordered)
+    next_job = await following.follow(
+        session, job, status, error, ground=ground, ordered=ordered, outcome=outcome
+    )
     data = dict(told or {}) | ({"error": error} if error is not None else {})
     await store.events.append(session, job.id, (_LAST_EVENTS[status], data))
     return next_job

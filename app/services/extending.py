@@ -17,7 +17,7 @@ from app.domain.recipe import InvalidSettings, Recipe
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.gateways.vault import Vault
 from app.models import AppServer, Instance, Job
-from app.services import asking, making, readiness, targets
+from app.services import asking, making, present_extensions, readiness, targets
 from app.services.asking import Prepared
 from app.services.job_request import JobRequest, Terms
 from app.services.reading import recipe_of
@@ -37,6 +37,8 @@ class Ground:
     recipe: Recipe
     #: The extensions of their releases.
     have: tuple[Extension, ...]
+    #: Names of those that somebody ever asked for, also without success.
+    known: frozenset[str] = frozenset()
 
 
 async def prepare(session: AsyncSession, _: Vault, request: JobRequest, terms: Terms) -> Prepared:
@@ -57,6 +59,7 @@ async def prepare(session: AsyncSession, _: Vault, request: JobRequest, terms: T
     await readiness.check_router(session, instance, ground.serving)
     params = {
         "instance": instance.name,
+        "extension_name": spec.name,
         "extension": spec.model_dump(mode="json", exclude_defaults=True),
         **({"wheel": wheel} if wheel else {}),
         "force": request.force,
@@ -84,6 +87,8 @@ def change_of(
         case JobKind.INSTALL:
             return extension.install(ground.have, wanted(ground, spec, wheel))
         case JobKind.UNINSTALL:
+            if spec.name in ground.known - {one.name for one in ground.have}:
+                return Change(ground.have)  # nothing of it is there: it is forgotten
             return extension.uninstall(ground.have, spec.name, always=always)
         case JobKind.ENABLE:
             return extension.enable(ground.have, spec.name)
@@ -124,8 +129,7 @@ def spec_of(job: Job) -> ExtensionSpec:
 
 
 async def _ground(session: AsyncSession, instance: Instance) -> Ground:
-    active = await store.app_servers.list_active(session, instance.id)
-    serving = active or await _running(session, instance)
+    serving, in_service = await present_extensions.serving(session, instance)
     if not serving:
         raise Conflict(
             f"No app server of instance {instance.name} runs: there is nothing to change.",
@@ -141,16 +145,9 @@ async def _ground(session: AsyncSession, instance: Instance) -> Ground:
             hint="Add the section (docs/recipes.md), then provision with the new version.",
         )
     have = tuple(Extension.from_document(one) for one in serving[0].extensions)
-    return Ground(instance, tuple(serving), bool(active), recipe, have)
-
-
-async def _running(session: AsyncSession, instance: Instance) -> list[AppServer]:
-    """The newest that runs, with those that were asked for together with it."""
-    newest = await store.app_servers.find_newest_running(session, instance.id)
-    if newest is None or newest.deployment_id is None:
-        return [newest] if newest else []
-    found = await store.app_servers.list_of_deployment(session, newest.deployment_id)
-    return [row for row in found if readiness.can_serve(row)]
+    rows = await store.extensions.list_of_instance(session, instance.id)
+    known = frozenset(row.name for row in rows)
+    return Ground(instance, tuple(serving), in_service, recipe, have, known)
 
 
 async def _checked(

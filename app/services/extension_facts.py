@@ -34,7 +34,8 @@ async def find(session: AsyncSession, job: Job) -> ExtendFacts:
         is_known = known is not None and known.status is ExtensionStatus.ENABLED
         by_stamp = is_known and subject in ground.have and not job.params.get("force")
     else:
-        subject = next(one for one in (*change.after, *ground.have) if one.name == spec.name)
+        mine = [one for one in (*change.after, *ground.have) if one.name == spec.name]
+        subject = mine[0] if mine else extending.wanted(ground, spec, wheel)
     idle = job.kind is not JobKind.INSTALL and not _has_work(change)
     return ExtendFacts(
         before=tuple(old.id for old in ground.serving),
@@ -53,7 +54,13 @@ async def freeze(session: AsyncSession, job: Job) -> dict[str, Any]:
     if job.instance_id is None:
         raise LostOwnership
     found = await find(session, job)
-    await store.instances.count_on(session, job.instance_id, len(found.places))
+    is_there = found.subject in (*found.have, *found.change.after)
+    if job.kind is JobKind.UNINSTALL and not is_there and not job.dry_run:
+        row = await store.extensions.find(session, job.instance_id, found.subject.name)
+        if row is not None:
+            await store.extensions.remove(session, row.id)
+    if not job.dry_run:
+        await store.instances.count_on(session, job.instance_id, len(found.places))
     return found.document()
 
 

@@ -57,10 +57,16 @@ async def change(db: Database, job: Job) -> None:
     async with _held(db, job) as (session, instance_id, found):
         await _end_old(session, job, found)
         after = {one.name: one for one in found.change.after}
-        for one in extension_facts.subjects(found):
+        subjects = extension_facts.subjects(found)
+        for one in subjects:
             if one.name in after:
-                await _installed(session, job, instance_id, after[one.name])
-            elif row := await store.extensions.find(session, instance_id, one.name):
+                await _put(session, job, instance_id, after[one.name], _status(after[one.name]))
+        for one in found.change.after:
+            await _keep_hosts(session, job, instance_id, one)
+        for one in subjects:
+            if one.name not in after and (
+                row := await store.extensions.find(session, instance_id, one.name)
+            ):
                 await store.extensions.remove(session, row.id)
             is_gone = one.name not in after
             status = "uninstalled" if is_gone else _status(after[one.name]).value
@@ -114,8 +120,11 @@ def is_undone(outcome: Outcome | None) -> bool:
     return outcome in {Outcome.ROLLED_BACK, Outcome.UNCHANGED}
 
 
-async def _installed(session: AsyncSession, job: Job, instance_id: UUID, one: Extension) -> None:
-    row = await _put(session, job, instance_id, one, _status(one))
+async def _keep_hosts(session: AsyncSession, job: Job, instance_id: UUID, one: Extension) -> None:
+    """Each host has it in the release that the job made there."""
+    row = await store.extensions.find(session, instance_id, one.name)
+    if row is None:
+        return
     for made in await store.app_servers.list_of_job(session, job.id):
         await store.extensions.keep_host(
             session,

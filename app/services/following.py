@@ -14,7 +14,7 @@ from app import store
 from app.domain.app_server import AppServerStatus
 from app.domain.deployment import helps_another_try, try_of
 from app.domain.event import EventType
-from app.domain.job import Ending, EndingWhy, JobKind, JobStatus
+from app.domain.job import EXTENDING, Ending, EndingWhy, JobKind, JobStatus, Outcome
 from app.domain.quarantine import is_of_host
 from app.errors import LostOwnership, NotFound
 from app.models import Host, Instance, Job
@@ -33,7 +33,12 @@ class Ground:
     pool: tuple[Host, ...] = ()
 
 
-def may_change_more(job: Job, status: JobStatus, error: Mapping[str, Any] | None = None) -> bool:
+def may_change_more(
+    job: Job,
+    status: JobStatus,
+    error: Mapping[str, Any] | None = None,
+    outcome: Outcome | None = None,
+) -> bool:
     """Whether this end of the job may be more than its own: a job may follow, a set serves, or its
     host is closed.
     """
@@ -45,7 +50,23 @@ def may_change_more(job: Job, status: JobStatus, error: Mapping[str, Any] | None
         mine = try_of(job.id, job.params)
         succeeded = status is JobStatus.SUCCEEDED
         return (succeeded and mine.activate) or _may_try_again(job, status)
-    return job.kind is JobKind.ACTIVATE and status is JobStatus.SUCCEEDED
+    if job.kind in EXTENDING:
+        return _is_newest(job, outcome)
+    return job.kind is JobKind.ACTIVATE and _stands(status, outcome)
+
+
+def _is_newest(job: Job, outcome: Outcome | None) -> bool:
+    """Whether a change of extensions has put a set into service: what was asked for before it, and
+    is ready later, would take it out again.
+    """
+    return outcome is Outcome.CHANGED and bool((job.facts or {}).get("in_service"))
+
+
+def _stands(status: JobStatus, outcome: Outcome | None) -> bool:
+    """Whether an activation has left its set in service: also one whose site broke, where the set
+    before had died already.
+    """
+    return status is JobStatus.SUCCEEDED or outcome is Outcome.CHANGED
 
 
 async def lock(session: AsyncSession, job: Job, status: JobStatus) -> Ground:
@@ -74,6 +95,7 @@ async def follow(
     *,
     ground: Ground | None,
     ordered: Ending | None,
+    outcome: Outcome | None = None,
 ) -> Job | None:
     """What the end brings about; call once the end is written, with `ground` locked before it.
 
@@ -81,7 +103,9 @@ async def follow(
     job was given. Without `ground` nothing follows.
     """
     match job.kind, status:
-        case JobKind.ACTIVATE, JobStatus.SUCCEEDED if ground:
+        case kind, _ if ground and kind in EXTENDING and _is_newest(job, outcome):
+            await store.routes.keep_activated(session, ground.instance.id, job.sequence or 0)
+        case JobKind.ACTIVATE, _ if ground and _stands(status, outcome):
             sequence: int = job.params.get("sequence") or job.sequence or 0
             await store.routes.keep_activated(session, ground.instance.id, sequence)
         case JobKind.PROVISION, JobStatus.SUCCEEDED if ground:

@@ -8,26 +8,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
 from app.domain.event import EventType
-from app.domain.extension import (
-    Extension,
-    ExtensionStatus,
-    PackageSource,
-    in_order_of_enabling,
-)
 from app.domain.job import JobKind
 from app.domain.recipe import InvalidSettings, Recipe
 from app.errors import Conflict, FieldError, Invalid
 from app.gateways.vault import Vault
 from app.models import AppServer, Host, Instance, Job
-from app.models import Extension as ExtensionRow
-from app.services import asking, making, placing, readiness, secrets
+from app.services import asking, making, placing, present_extensions, readiness, secrets
 from app.services.asking import Asked, Prepared
 from app.services.job_request import JobRequest, Terms
 from app.services.placing import Placement
 from app.services.reading import recipe_of
-
-#: Extensions that a new release contains.
-_IN_RELEASES = frozenset({ExtensionStatus.ENABLED, ExtensionStatus.DISABLED})
 
 
 async def prepare(
@@ -47,7 +37,8 @@ async def prepare(
     present = placed.ground.secret_names
     await secrets.require(session, vault, instance, recipe, present=present)
     params = {**_params(request, instance, placed), **rejoined}
-    extensions = await _extensions(session, instance, recipe)
+    knows = recipe.extension is not None
+    extensions = await present_extensions.of_instance(session, instance) if knows else []
     jobs = [new_job(instance, host, instance.recipe_id, params, terms) for host in placed.hosts]
     _join(jobs, rejoined)
 
@@ -183,28 +174,6 @@ def free_port(host: Host, taken: Collection[int]) -> int | None:
             return port
         port += 1
     return None
-
-
-async def _extensions(
-    session: AsyncSession, instance: Instance, recipe: Recipe
-) -> list[dict[str, Any]]:
-    """Those that the instance has now, enabled or not: a new release contains them too."""
-    if recipe.extension is None:
-        return []
-    rows = await store.extensions.list_of_instance(session, instance.id)
-    kept = [row for row in rows if row.status in _IN_RELEASES]
-    return [one.document() for one in in_order_of_enabling(_known(row) for row in kept)]
-
-
-def _known(row: ExtensionRow) -> Extension:
-    return Extension(
-        name=row.name,
-        version=row.version,
-        source=PackageSource(**row.source),
-        enabled=row.status is ExtensionStatus.ENABLED,
-        settings=row.settings,
-        requires=tuple(row.requires),
-    )
 
 
 def _environment(instance: Instance, recipe: Recipe) -> dict[str, str]:

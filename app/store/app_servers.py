@@ -1,6 +1,7 @@
 """Statements about app servers. Only their state, commit, address and error ever change."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,9 @@ _HAD_VISITORS = """
     SELECT EXISTS (SELECT FROM jobs WHERE instance_id = $1 AND kind = 'activate' AND NOT dry_run
                    AND started_at IS NOT NULL AND params -> 'app_servers' ? $2)
 """
+
+
+_SET_EXTENSIONS = "UPDATE app_servers SET extensions = $2::jsonb WHERE id = $1"
 
 
 def new(**values: Any) -> AppServer:
@@ -198,6 +202,14 @@ async def set_address(session: AsyncSession, app_server: AppServer, address: str
     """Where it will listen, once its host is known."""
     app_server.address = address
     await _touch(session, app_server)
+
+
+async def set_extensions(
+    session: AsyncSession, app_server_id: UUID, extensions: Sequence[Mapping[str, Any]]
+) -> None:
+    """What its release is to contain: until its job has begun, that may change."""
+    text = json.dumps(list(extensions))
+    await driver(session).execute(_SET_EXTENSIONS, app_server_id, text)
 
 
 async def own_port(session: AsyncSession, app_server: AppServer) -> None:

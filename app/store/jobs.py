@@ -99,7 +99,7 @@ async def find_open(session: AsyncSession, job: Job) -> Job | None:
 def _rivals(job: Job) -> SelectOfScalar[Job]:
     """Other jobs of its kind for the same instance; for the same host, when it has none.
 
-    Some kinds are about one app server, or a router of before: then for the same of these.
+    Some kinds are about one app server, an extension, or a router of before: then for the same.
     """
     same_target = (
         col(Job.host_id) == job.host_id
@@ -108,7 +108,7 @@ def _rivals(job: Job) -> SelectOfScalar[Job]:
     )
     same_params = [
         col(Job.params)[name].astext.is_not_distinct_from(job.params.get(name))
-        for name in ("app_server", "router")
+        for name in ("app_server", "router", "extension_name")
     ]
     return (
         select(Job)

@@ -28,7 +28,7 @@ _USERS = """
     UNION ALL
     SELECT 'app server ' || instances.name || ':' || number
     FROM app_servers JOIN instances ON instances.id = instance_id
-    WHERE is_active AND EXISTS (
+    WHERE (is_active OR status IN ('new', 'waiting', 'configuring')) AND EXISTS (
         SELECT FROM jsonb_array_elements(extensions) AS one
         WHERE one -> 'source' ->> 'sha256' = $1 AND one -> 'source' ->> 'url' IS NULL
     )

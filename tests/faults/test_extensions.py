@@ -156,6 +156,32 @@ def test_dependents_are_disabled_first_and_requirements_enabled_first(shop):
     assert shop.file("enabled") == ["blog 1.0", "wiki 1.0"]
 
 
+def test_one_that_cannot_start_gives_the_port_back_to_one_that_answers(shop):
+    slow = {"ENABLE": 'rm -f "$RELEASE_DIR/number"'}
+    job = shop.done("install", "blog", "1.0", settings=slow)
+    assert (job["status"], job["outcome"]) == ("failed", "rolled_back"), job
+    assert job["error"]["code"] == "check-failed"
+    assert job["service_state"] == "serving_old"
+    shop.answers()
+
+
+def test_another_extension_that_waits_is_left_alone_by_supersede(shop):
+    first, second = shop.ask("install", "blog", "1.0"), shop.ask("install", "wiki", "1.0")
+    third = shop.ask("install", "wiki", "1.0", on_conflict="supersede")
+    with shop.arena.workers():
+        ended = [shop.arena.finished(job, seconds=60)["status"] for job in (first, second, third)]
+    assert ended == ["succeeded", "superseded", "succeeded"]
+
+
+def test_a_provision_that_was_asked_for_before_has_what_was_installed_since(arena, shop):
+    job = shop.ask("install", "blog", "1.0")
+    later = shop.request()
+    with arena.workers():
+        assert arena.finished(job, seconds=40)["status"] == "succeeded"
+        assert arena.finished(later, seconds=40)["status"] == "succeeded"
+    assert shop.media("blog/app.js") == "// blog 1.0"
+
+
 def test_a_new_app_server_of_the_instance_has_its_extensions(arena, shop):
     shop.install("blog")
     with arena.workers():

@@ -64,6 +64,20 @@ def test_the_next_worker_goes_on_where_the_last_one_was(arena, shop, points):
     shop.check_nothing_left(ended)
 
 
+@pytest.mark.parametrize("step", ["current-3", "extension-uninstall-blog-uninstall"])
+def test_a_removal_that_loses_its_worker_late_goes_on_with_what_it_found_first(arena, shop, step):
+    shop.install("blog")
+    worker = arena.worker(point="done on the host, not written", step=step)
+    job = shop.ask("uninstall", "blog")
+    arena.crashed(worker)
+    arena.pass_time()
+    with arena.workers():
+        ended = arena.finished(job, seconds=60)
+    assert ended["status"] == "succeeded", ended["error"]
+    assert (shop.stamp("blog"), shop.file("enabled")) == (None, [])
+    shop.answers()
+
+
 def test_what_served_serves_on_while_nobody_works(shop):
     before = shop.current.readlink()
     killed(shop, [("started on the host", INSTALL)])

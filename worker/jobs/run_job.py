@@ -24,6 +24,7 @@ from worker.jobs.lease import Lease, LeaseLost
 from worker.jobs.locking import InLine, JobLocks, leave
 from worker.jobs.looking import leave_to_others, look
 from worker.jobs.machines import Machines
+from worker.jobs.packages import package_of
 from worker.jobs.past import past_of
 from worker.jobs.planning import plan_of
 from worker.jobs.runtime import Runtime, runtime_of
@@ -174,7 +175,7 @@ async def _run(
             assets_cache=runtime.assets_cache,
             hosts=host_of,
             machines=machines,
-            package_of=lambda digest: lease.insist(lambda: services.packages.content(db, digest)),
+            package_of=lambda digest: package_of(runtime, lease, digest),
         )
     finally:
         await journal.close()

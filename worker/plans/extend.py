@@ -70,6 +70,7 @@ def plan(request: ExtendRequest) -> Plan:
         *_hooks(request),
         *_switch(request),
         *(step for pair in pairs for step in _stamped(request, pair)),
+        *_removals(request),
         _recorded(request),
     ]
     enough = tuple(f"installed_{pair.old.number}" for pair in pairs) if found else ()
@@ -133,12 +134,18 @@ def _hooks(request: ExtendRequest) -> Iterator[Step]:
     for name in request.change.disable:
         steps = extension_parts.hooks("disable", old, before[name], undo="enable")
         yield from on(old, steps)
-    for name in request.change.uninstall:
-        yield from on(old, extension_parts.hooks("uninstall", old, before[name]))
     for name in request.change.enable:
         yield from on(old, _comes_back(old, before.get(name)))
         steps = extension_parts.hooks("enable", new, after[name], undo="disable")
         yield from on(new, steps)
+
+
+def _removals(request: ExtendRequest) -> Iterator[Step]:
+    """Nobody takes back what they remove, so nothing that may fail comes behind them."""
+    old, have = request.pairs[0].old, {one.name: one for one in request.have}
+    for name in request.change.uninstall:
+        for step in extension_parts.hooks("uninstall", old, have[name]):
+            yield replace(step, at=old.at(request.own_host))
 
 
 def _comes_back(old: Deployment, before: Extension | None) -> Iterator[Step]:
@@ -168,6 +175,9 @@ def _switch(request: ExtendRequest) -> Iterator[Step]:
         yield from _started(request, pair)
         if request.traffic and pair.new.host_name != request.traffic.host_name:
             yield request.traffic.reach(pair.new)
+    if request.traffic and request.watch:
+        for pair in request.pairs:
+            yield request.traffic.still_serves(pair.old)
     taken = [pair for pair in request.pairs if pair.takes_port]
     handover = [step for pair in taken for step in _started(request, pair)]
     if not handover:
@@ -191,6 +201,14 @@ def _switch(request: ExtendRequest) -> Iterator[Step]:
 def _started(request: ExtendRequest, pair: Successor) -> Iterator[Step]:
     if pair.takes_port:
         old = pair.old
+        yield Step(
+            f"keep-{old.number}",
+            f"Keep {old.title} at hand",
+            Command(":", timeout=60),
+            # Undone behind the start of the old one: what is taken back answers again.
+            undo=old.check,
+            at=old.at(request.own_host),
+        )
         yield Step(
             f"stop-{old.number}",
             f"Stop {old.title}, whose port {old.port} is needed",

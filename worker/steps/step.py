@@ -164,7 +164,7 @@ class Step:
     name: str
     title: str
     action: Action
-    undo: Command | Note | None = None
+    undo: Command | Note | Probe | None = None
     on_cancel: OnCancel = OnCancel.INTERRUPT
     #: A command is a question to the host: exit code 0 says done, 1 not done, others ask a person.
     on_unknown: OnUnknown | Command = OnUnknown.REPEAT

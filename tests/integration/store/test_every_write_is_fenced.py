@@ -77,6 +77,7 @@ BEHIND_A_GUARD = {
     "app_servers.own_port",
     "app_servers.set_address",
     "app_servers.set_commit",
+    "app_servers.set_extensions",
     "asset_releases.mark_verified",
     "asset_releases.record",
     "attempts.keep_given_up",

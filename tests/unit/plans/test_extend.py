@@ -94,10 +94,11 @@ def test_the_exact_commit_is_taken_not_what_the_branch_is_now() -> None:
 
 def test_one_that_takes_over_a_port_starts_behind_the_other_and_gives_it_back() -> None:
     found = steps(request())
-    stopped = found["stop-1"]
-    assert isinstance(stopped.undo, Command)
-    assert stopped.undo == OLD.service.start
+    assert found["stop-1"].undo == OLD.service.start
     names = list(found)
+    # Undone behind the start: what is taken back has to answer again.
+    assert names.index("keep-1") < names.index("stop-1")
+    assert found["keep-1"].undo == OLD.check
     assert names.index("stop-1") < names.index("port-free-2") < names.index("start-2")
 
 
@@ -142,9 +143,10 @@ def test_dependents_are_disabled_first_and_a_removal_comes_behind() -> None:
     found = ("extension-disable-shop-rest", "extension-disable-blog-rest")
     assert order(wanted, *found, "extension-uninstall-blog-tables", "stop-1") == [
         *found,
-        "extension-uninstall-blog-tables",
         "stop-1",
+        "extension-uninstall-blog-tables",
     ]
+    assert list(steps(wanted))[-2:] == ["extension-uninstall-blog-tables", "record-extensions"]
 
 
 def test_what_is_as_it_was_asked_for_needs_no_step() -> None:
