@@ -225,8 +225,9 @@ class JobOrder(BaseModel):
         Field(
             description="When the same is asked for already. `queue`: wait behind it. `return`:"
             " answer with the identical job that waits (200). `supersede`: end the jobs of this"
-            " kind for the instance (of `deactivate` and `terminate`: for the app server) that have"
-            " not begun. `reject`: 409 while one has not ended.",
+            " kind for the instance (of `deactivate` and `terminate`: for the app server; of those"
+            " that are about an extension: for that) that have not begun. `reject`: 409 while one"
+            " has not ended.",
         ),
     ] = OnConflict.QUEUE
 

@@ -110,6 +110,10 @@ def test_one_whose_enabling_raises_is_disabled_again_and_the_site_is_untouched(s
     assert (empty, first) == ("", "Traceback (most recent call last):")
     assert "blog 1.0" in message
     assert last == "RuntimeError: no such table"
+    # Nothing of it is there, so it can only be forgotten.
+    assert shop.done("uninstall", "blog")["outcome"] == "unchanged"
+    with shop.arena.api as api:
+        assert api.get(f"/v1/instances/{shop.name}/extensions/blog").status_code == 404
 
 
 def test_every_script_of_the_way_back_runs_though_one_of_them_fails(shop):
