@@ -1,13 +1,15 @@
 import json
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
 
 from app import services, store
+from app.domain.extension import ExtensionStatus
 from app.main import create_app
 from app.models import Secret
 from tests.integration.api.conftest import INSTANCE, RECIPE, made
-from tests.support import worked
+from tests.support import wheels, worked
 from tests.support.asset_reports import published
 from tests.support.problems import check_problem, pointers
 
@@ -37,10 +39,28 @@ async def test_a_secret_is_nowhere_in_any_answer(app, client, db, vault, instanc
     await made(client.post("/v1/routers", json=edge))
     row = await worked.claim(db, job["id"])
     await services.asset_releases.record(db, row, published())
+    uploaded = await client.post(
+        "/v1/packages",
+        params={"filename": wheels.filename()},
+        content=wheels.wheel(),
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    async with db.transaction() as session:
+        await store.extensions.put(
+            session,
+            UUID(instance["id"]),
+            name="plain",
+            source={"package": "plain", "version": "1.0"},
+            version="1.0",
+            settings={},
+            requires=(),
+            status=ExtensionStatus.ENABLED,
+            job_id=UUID(job["id"]),
+        )
     # Else its stream would go on.
     await worked.end(db, job["id"])
     parts = {"{ref}": "shop", "{job_id}": job["id"], "{name}": "plain", "{version}": "1"}
-    parts["{release}"] = "c0ffee-1"
+    parts |= {"{release}": "c0ffee-1", "{sha256}": uploaded.json()["sha256"]}
     asked = 0
     for route in app.routes:
         if "GET" not in getattr(route, "methods", ()):
