@@ -92,7 +92,11 @@ class CannotChange(Exception):
 
     def __init__(self, code: str, detail: str, hint: str) -> None:
         super().__init__(detail)
-        self.code, self.detail, self.hint = code, detail, hint
+        self.code, self.detail, self._hint = code, detail, hint
+
+    def hint(self, instance: str) -> str:
+        """What to do about it; no set of extensions knows whose it is."""
+        return self._hint.replace("INSTANCE", instance)
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,6 @@ class Change:
     after: tuple[Extension, ...]
     disable: tuple[str, ...] = ()
     uninstall: tuple[str, ...] = ()
-    #: All of the set: every release is built from nothing.
-    install: tuple[str, ...] = ()
     #: Those that are new, of another version, or were disabled.
     enable: tuple[str, ...] = ()
 
@@ -112,14 +114,13 @@ class Change:
         names = {"disable": self.disable, "uninstall": self.uninstall, "enable": self.enable}
         return {
             "after": [one.document() for one in self.after],
-            "install": list(self.install),
             **{key: list(some) for key, some in names.items()},
         }
 
     @staticmethod
     def from_document(document: Mapping[str, Any]) -> "Change":
         """The same as it was; raises KeyError and TypeError for data of another kind."""
-        names = {key: tuple(document[key]) for key in ("disable", "uninstall", "install", "enable")}
+        names = {key: tuple(document[key]) for key in ("disable", "uninstall", "enable")}
         return Change(tuple(Extension.from_document(one) for one in document["after"]), **names)
 
 
@@ -265,8 +266,7 @@ def _refuse_always(name: str, kept: Sequence[str], verb: str) -> None:
 
 
 def _change(after: Mapping[str, Extension], **hooks: tuple[str, ...]) -> Change:
-    ordered = in_order_of_enabling(after.values())
-    return Change(ordered, install=tuple(one.name for one in ordered), **hooks)
+    return Change(in_order_of_enabling(after.values()), **hooks)
 
 
 def _order(found: Mapping[str, Extension]) -> list[str]:

@@ -135,7 +135,7 @@ class LeasePolicy:
 class WaitPolicy:
     """How long a job waits for its locks, and how often it looks."""
 
-    #: DESIGN: waiting for another job's lock is bounded to an hour.
+    #: For another job's lock; behind it the job ends as `lock-wait-timeout`.
     lock_wait: timedelta = timedelta(hours=1)
     #: Locking itself failed: after so long it is tried again, so many times in a row.
     locking_again_after: timedelta = timedelta(seconds=1)

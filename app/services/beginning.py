@@ -186,7 +186,8 @@ async def _check_change(session: AsyncSession, job: Job) -> Refusal | None:
     try:
         await extension_facts.find(session, job)
     except CannotChange as error:
-        refused = error_of(error.code, f"{error.detail} Nothing was changed.", hint=error.hint)
+        hint = error.hint(str(job.params.get("instance")))
+        refused = error_of(error.code, f"{error.detail} Nothing was changed.", hint=hint)
         return Refusal(JobStatus.FAILED, refused)
     except ServiceError as error:
         return _refused(error, "Nothing was changed.")

@@ -52,9 +52,10 @@ async def prepare(session: AsyncSession, _: Vault, request: JobRequest, terms: T
     try:
         change_of(request.kind, ground, spec)
     except CannotChange as error:
+        hint = error.hint(instance.name)
         if error.code == "not-found":
-            raise asking.invalid("/extension/package", error.detail, error.hint) from error
-        raise Conflict(error.detail, code=error.code, hint=error.hint) from error
+            raise asking.invalid("/extension/package", error.detail, hint) from error
+        raise Conflict(error.detail, code=error.code, hint=hint) from error
     hosts = await targets.hosts_of(session, instance, ground.serving, routed=True)
     await readiness.check_router(session, instance, ground.serving)
     params = {

@@ -87,7 +87,7 @@ async def _of_extensions(db: Database, job: Job, note: Note) -> None:
             case _:
                 await notes.change(db, job)
     except AlreadyExists as error:
-        hint = "Repeat the job, which takes another port: liftlock jobs retry ID"
+        hint = f"Repeat the job, which takes another port: liftlock jobs retry {job.id}"
         raise Failed(
             Failure("port-in-use", "A port was taken meanwhile", hint), str(error)
         ) from error

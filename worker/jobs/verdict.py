@@ -30,11 +30,13 @@ def end_of(
     undone = Outcome.ROLLED_BACK if outcome.undone else Outcome.ROLLBACK_FAILED
     if outcome.stands:
         undone = Outcome.CHANGED
-    error = error_of(_as_of_its_kind(work, outcome.error), redactor)
+    error = _as_of_its_kind(work, outcome.error)
+    # Plans do not know whose they are.
+    hint = error.hint.replace("jobs retry ID", f"jobs retry {job.id}")
     return {
         "status": JobStatus.FAILED,
         "outcome": undone,
-        "error": error,
+        "error": error_of(replace(error, hint=hint), redactor),
         "service_state": state,
     }
 

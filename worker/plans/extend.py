@@ -69,7 +69,7 @@ def plan(request: ExtendRequest) -> Plan:
         *(step for pair in pairs for step in _at(request, pair, _build(pair.new))),
         *_hooks(request),
         *_switch(request),
-        *(step for pair in pairs for step in _stamped(request, pair)),
+        *(step for pair in pairs for step in _at(request, pair, extension_parts.stamps(pair.new))),
         *_removals(request),
         _recorded(request),
     ]
@@ -80,7 +80,9 @@ def plan(request: ExtendRequest) -> Plan:
         request.kind,
         (*found, *rest),
         on_failure=tuple(
-            step for pair in pairs for step in _at(request, pair, _when_it_failed(pair.new))
+            step
+            for pair in pairs
+            for step in _at(request, pair, building.when_it_failed(pair.new, pair.new.service))
         ),
         diagnose_from=len(found) + len(traffic) + len(looks) + len(made) + 1,
         hint=last.hint,
@@ -242,14 +244,7 @@ def _current(request: ExtendRequest) -> Iterator[Step]:
         )
 
 
-def _stamped(request: ExtendRequest, pair: Successor) -> Iterator[Step]:
-    yield from _at(request, pair, extension_parts.stamps(pair.new))
-
-
 def _recorded(request: ExtendRequest) -> Step:
     title = f"Record the extensions: {', '.join(one.title for one in request.change.after) or '-'}"
     return Step("record-extensions", title, Note("extensions.changed"))
 
-
-def _when_it_failed(one: Building) -> Iterator[Step]:
-    yield from building.when_it_failed(one, one.service)

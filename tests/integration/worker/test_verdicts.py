@@ -97,6 +97,13 @@ def test_every_other_failure_keeps_its_code(kind, error):
     assert ended(kind, engine.Outcome({}, error))["error"]["code"] == error.code
 
 
+def test_the_command_that_repeats_a_job_names_it():
+    error = replace(FAILED, hint="Open the port. Then repeat the job: liftlock jobs retry ID")
+    made = work(JobKind.ACTIVATE)
+    end = end_of(made, engine.Outcome({}, error), None, Redactor([]))
+    assert end["error"]["hint"].endswith(f"liftlock jobs retry {made.job.id}")
+
+
 @pytest.mark.parametrize(
     ("facts", "outcome"),
     [
