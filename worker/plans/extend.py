@@ -247,4 +247,3 @@ def _current(request: ExtendRequest) -> Iterator[Step]:
 def _recorded(request: ExtendRequest) -> Step:
     title = f"Record the extensions: {', '.join(one.title for one in request.change.after) or '-'}"
     return Step("record-extensions", title, Note("extensions.changed"))
-
