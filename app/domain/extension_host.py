@@ -8,3 +8,5 @@ class ExtensionHostStatus(StrEnum):
 
     INSTALLED = "installed"
     FAILED = "failed"
+    #: The job that was to bring it there failed elsewhere, and nothing of it is left here.
+    ABSENT = "absent"

@@ -93,6 +93,7 @@ async def fail(
     where = str(error["detail"]).partition("\n")[0]
     text = load_error(f"{error['title']}. {where}", output)
     have = {one.name: one for one in found.have}
+    failed, others = await _hosts(session, job, found, error, undone=undone)
     for one in extension_facts.subjects(found):
         before = have.get(one.name)
         status = _status(before) if before and undone else ExtensionStatus.FAILED
@@ -102,17 +103,16 @@ async def fail(
         await store.extensions.set_status(
             session, row.id, status=status, load_error=text, error=error, job_id=job.id
         )
-        for host_id in await _hosts(session, found):
-            await store.extensions.keep_host(
-                session,
-                row.id,
-                host_id,
-                stamp=before.version if before and undone else None,
-                status=ExtensionHostStatus.FAILED,
-                error=error,
-                app_server_id=None,
-            )
+        stamp = before.version if before and undone else None
+        keep_host = store.extensions.keep_host
+        for host_id in failed:
+            here = ExtensionHostStatus.FAILED
+            await keep_host(session, row.id, host_id, stamp=stamp, status=here, error=error)
+        for host_id in others:
+            here = ExtensionHostStatus.INSTALLED if stamp else ExtensionHostStatus.ABSENT
+            await keep_host(session, row.id, host_id, stamp=stamp, status=here)
         data = {"name": one.name, "version": one.version, "status": status, "error": dict(error)}
+        data["hosts"] = list(failed.values())
         await store.events.append(session, job.id, (EventType.EXTENSION_FAILED, data))
 
 
@@ -132,7 +132,6 @@ async def _keep_hosts(session: AsyncSession, job: Job, instance_id: UUID, one: E
             made.host_id,
             stamp=one.version,
             status=ExtensionHostStatus.INSTALLED,
-            error=None,
             app_server_id=made.id,
         )
 
@@ -150,9 +149,28 @@ async def _end_old(session: AsyncSession, job: Job, found: ExtendFacts) -> None:
         await store.app_servers.own_port(session, one)
 
 
-async def _hosts(session: AsyncSession, found: ExtendFacts) -> list[UUID]:
+async def _hosts(
+    session: AsyncSession,
+    job: Job,
+    found: ExtendFacts,
+    error: Mapping[str, Any],
+    *,
+    undone: bool,
+) -> tuple[dict[UUID, str], dict[UUID, str]]:
+    """Names of the hosts that are to blame, and of the others, which are as they were before.
+
+    What was not taken back may be left on any of them.
+    """
     olds = await store.app_servers.list_by_ids(session, found.before)
-    return list(dict.fromkeys(old.host_id for old in olds))
+    names = await store.hosts.names(session, {old.host_id for old in olds})
+    if not undone:
+        return names, {}
+    # Named where it is not the job's own; a router's host is none of the extension's.
+    where = error.get("host")
+    failed = {
+        key: name for key, name in names.items() if (name == where if where else key == job.host_id)
+    }
+    return failed, {key: name for key, name in names.items() if key not in failed}
 
 
 async def _put(

@@ -82,8 +82,8 @@ async def keep_host(
     *,
     stamp: str | None,
     status: ExtensionHostStatus,
-    error: Mapping[str, Any] | None,
-    app_server_id: UUID | None,
+    error: Mapping[str, Any] | None = None,
+    app_server_id: UUID | None = None,
 ) -> None:
     """Keep what was found of it on a host, in the place of what is known."""
     values = {

@@ -44,10 +44,18 @@ class Done:
 def told(step: Step, error: Failed | RemoteError) -> StepFailed:
     """The failure as people read it."""
     if isinstance(error, RemoteError):
-        return StepFailed(error.code, error.title, error.detail, error.hint, step.name)
+        return StepFailed(
+            error.code, error.title, error.detail, error.hint, step.name, host=step.at or None
+        )
     failure = error.failure
     return StepFailed(
-        failure.code, failure.title, error.detail, failure.hint, step.name, error.exit_code
+        failure.code,
+        failure.title,
+        error.detail,
+        failure.hint,
+        step.name,
+        error.exit_code,
+        host=step.at or None,
     )
 
 

@@ -79,7 +79,7 @@ class Stepping:
         """Somebody answered that a step with an unknown end was not done."""
         detail = f"{self._context.at(step).host.name}: somebody answered that it was not done."
         title, hint = CODES[StepVanished.code].title, self._context.plan.hint
-        error = StepFailed(StepVanished.code, title, detail, hint, step.name)
+        error = StepFailed(StepVanished.code, title, detail, hint, step.name, host=step.at or None)
         await self._journal.step_failed(number, step, error=error, duration=0)
         return error
 

@@ -235,12 +235,16 @@ class Journal:
         return {name: self._redactor.clean(without_nul(value)) for name, value in facts.items()}
 
 
+#: Of an error, told only where there is something to tell.
+_OPTIONAL = {"cause", "host"}
+
+
 def error_of(failed: StepFailed, redactor: Redactor) -> dict[str, Any]:
     """A step's failure in the form of a job's `error`; what people read in it is cleaned."""
     said = {"title": failed.title, "detail": failed.detail, "hint": failed.hint}
     clean = {name: redactor.clean(without_controls(text)) for name, text in said.items()}
     found = {**asdict(failed), **clean, "docs": docs_url(failed.code)}
-    return {name: value for name, value in found.items() if name != "cause" or value}
+    return {name: value for name, value in found.items() if name not in _OPTIONAL or value}
 
 
 def _milliseconds(seconds: float) -> int:

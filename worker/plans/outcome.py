@@ -18,6 +18,8 @@ class StepFailed:
     exit_code: int | None = None
     #: The code of what brought it about, where `code` tells what that means for the job.
     cause: str | None = None
+    #: Where the step was done, when that was not the job's own host.
+    host: str | None = None
 
 
 @dataclass(frozen=True)

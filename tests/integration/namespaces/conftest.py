@@ -51,6 +51,12 @@ def kind():
 
 
 @pytest.fixture
+def recipe():
+    """Of the site; a test that needs more has its own."""
+    return RECIPE
+
+
+@pytest.fixture
 def router(rack, folder, kind):
     edge = rack.made["edge"]
     real = RealRouter(
@@ -81,7 +87,7 @@ def _hasty(monkeypatch):
 
 
 @pytest.fixture
-async def shop(db, queue, vault, wakeups, redis_url, rack, router):
+async def shop(db, queue, vault, wakeups, redis_url, rack, router, recipe):
     """Two app servers are wanted, from the pool of the two hosts."""
     await services.identities.import_key(db, vault, rack.identity)
     rows = {
@@ -92,7 +98,7 @@ async def shop(db, queue, vault, wakeups, redis_url, rack, router):
     await factories.change(db, row, kind=router.kind)
     await factories.add_instance(
         db,
-        recipe=await factories.add_recipe(db, RECIPE),
+        recipe=await factories.add_recipe(db, recipe),
         repository=sites.repository(rack.folder / "site"),
         revision="v1",
         pool="web",
