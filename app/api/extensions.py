@@ -47,6 +47,7 @@ _EXAMPLE: JsonDict = {
             "at": "2026-11-22T05:00:09Z",
         }
     ],
+    "serving": {"version": "1.2.0", "enabled": True},
     "load_error": None,
     "error": None,
     "last_job": _ID,
@@ -93,6 +94,13 @@ class HostOfExtension(BaseModel):
         )
 
 
+class Serving(BaseModel):
+    """What visitors have of it now."""
+
+    version: str
+    enabled: bool
+
+
 class Extension(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -108,6 +116,8 @@ class Extension(BaseModel):
     #: Extensions that are enabled before it.
     requires: list[str]
     hosts: list[HostOfExtension]
+    #: In what serves, which may be an older release than the last job's; null: nothing of it.
+    serving: Serving | None
     #: A message, an empty line, and the traceback.
     load_error: str | None
     #: As of a failed job.
@@ -122,6 +132,9 @@ class Extension(BaseModel):
         row = view.extension
         return cls(
             **row.model_dump(include=set(cls.model_fields)),
+            serving=Serving.model_validate(view.serving, from_attributes=True)
+            if view.serving
+            else None,
             hosts=[HostOfExtension.of(found) for found in view.hosts],
             last_job=row.last_job_id,
         )

@@ -18,6 +18,7 @@ _LISTED = [
     ("name", "name"),
     ("version", "version"),
     ("status", "status"),
+    ("serving", "serves"),
     ("hosts", "on"),
     ("changed", "changed"),
 ]
@@ -26,6 +27,7 @@ _SHOWN = [
     ("id", "id"),
     ("version", "version"),
     ("status", "status"),
+    ("serving", "serves"),
     ("package", "source.package"),
     ("url", "source.url"),
     ("sha256", "source.sha256"),
@@ -51,7 +53,7 @@ extension_commands.register(app)
 
 @app.verb("list")
 def list_(ctx: typer.Context, instance: Instance) -> None:
-    """List the extensions of a site: which version is wanted, and what each host has.
+    """List the extensions of a site: which version is wanted, which serves, what each host has.
 
     Example:
       liftlock extensions list shop
@@ -78,7 +80,7 @@ def show(ctx: typer.Context, instance: Instance, name: Name) -> None:
     if here.output.json_mode:
         here.output.json(found)
         return
-    here.output.show(found, _SHOWN)
+    here.output.show({**found, "serves": _serves(found)}, _SHOWN)
     hosts = [{**one, "seen": moment(one.get("at"))} for one in found.get("hosts") or ()]
     here.output.line()
     here.output.items(hosts, _ON_HOSTS, "No host has told of it yet.")
@@ -87,7 +89,16 @@ def show(ctx: typer.Context, instance: Instance, name: Name) -> None:
 
 def _row(item: Mapping[str, Any]) -> dict[str, Any]:
     on = ", ".join(_on(one) for one in item.get("hosts") or ())
-    return {**item, "on": on, "changed": moment(item.get("updated_at"))}
+    changed = moment(item.get("updated_at"))
+    return {**item, "serves": _serves(item), "on": on, "changed": changed}
+
+
+def _serves(item: Mapping[str, Any]) -> str:
+    """What visitors have, which may be an older release."""
+    found = item.get("serving")
+    if not found:
+        return "-"
+    return cell(found.get("version")) + ("" if found.get("enabled") else " (disabled)")
 
 
 def _on(one: Mapping[str, Any]) -> str:

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import store
+from app.domain import extension as domain
 from app.domain.extension import normalized
 from app.errors import NotFound
-from app.models import Extension, ExtensionHost
+from app.models import Extension, ExtensionHost, Instance
+from app.services import present_extensions
 from app.store.database import Database
 
 
@@ -28,6 +30,8 @@ class HostOfExtension:
 class ExtensionView:
     extension: Extension
     hosts: tuple[HostOfExtension, ...]
+    #: As what serves has it, which may be an older release; None: it has none of it.
+    serving: domain.Extension | None
 
 
 async def list_page(
@@ -35,9 +39,9 @@ async def list_page(
 ) -> list[ExtensionView]:
     """By name, behind the name `after`; raises NotFound for an unknown instance."""
     async with db.transaction() as session:
-        instance_id = (await store.instances.get(session, instance)).id
-        found = await store.extensions.list_page(session, instance_id, after=after, limit=limit)
-        return await _views(session, found)
+        owner = await store.instances.get(session, instance)
+        found = await store.extensions.list_page(session, owner.id, after=after, limit=limit)
+        return await _views(session, owner, found)
 
 
 async def get(db: Database, instance: str, name: str) -> ExtensionView:
@@ -46,7 +50,7 @@ async def get(db: Database, instance: str, name: str) -> ExtensionView:
         found = await store.instances.get(session, instance)
         row = await store.extensions.find(session, found.id, normalized(name))
         if row is not None:
-            return (await _views(session, [row]))[0]
+            return (await _views(session, found, [row]))[0]
         others = await store.extensions.list_of_instance(session, found.id)
     near = get_close_matches(normalized(name), [row.name for row in others], n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
@@ -56,7 +60,10 @@ async def get(db: Database, instance: str, name: str) -> ExtensionView:
     )
 
 
-async def _views(session: AsyncSession, found: Sequence[Extension]) -> list[ExtensionView]:
+async def _views(
+    session: AsyncSession, instance: Instance, found: Sequence[Extension]
+) -> list[ExtensionView]:
+    serving = await present_extensions.of_serving(session, instance)
     on = await store.extensions.hosts_of(session, {row.id for row in found})
     known = [one for rows in on.values() for one in rows]
     hosts = await store.hosts.names(session, {one.host_id for one in known})
@@ -64,7 +71,9 @@ async def _views(session: AsyncSession, found: Sequence[Extension]) -> list[Exte
         session, {one.app_server_id for one in known if one.app_server_id}
     )
     return [
-        ExtensionView(row, tuple(_on_host(one, hosts, servers) for one in on[row.id]))
+        ExtensionView(
+            row, tuple(_on_host(one, hosts, servers) for one in on[row.id]), serving.get(row.name)
+        )
         for row in found
     ]
 

@@ -30,6 +30,13 @@ async def serving(session: AsyncSession, instance: Instance) -> tuple[list[AppSe
     return [row for row in found if readiness.can_serve(row)], False
 
 
+async def of_serving(session: AsyncSession, instance: Instance) -> dict[str, Extension]:
+    """By name; nothing when nothing serves."""
+    found, _ = await serving(session, instance)
+    documents = found[0].extensions if found else []
+    return {one.name: one for one in map(Extension.from_document, documents)}
+
+
 async def of_instance(session: AsyncSession, instance: Instance) -> list[dict[str, Any]]:
     """Documents of extensions, in the order of enabling: as what serves has them."""
     found, _ = await serving(session, instance)

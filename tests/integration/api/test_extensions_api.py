@@ -5,6 +5,7 @@ import pytest
 from app import store
 from app.api.extensions import Extension
 from app.api.job_order import JobOrder
+from app.domain.app_server import AppServerStatus
 from app.domain.extension import ExtensionStatus, PackageSource
 from app.domain.extension_host import ExtensionHostStatus
 from app.domain.extension_spec import ExtensionSpec
@@ -89,6 +90,7 @@ async def test_an_extension_shows_what_is_wanted_and_what_each_host_has(client, 
         },
         "settings": {"APP": "stars"},
         "requires": ["tags"],
+        "serving": None,
         "load_error": None,
         "error": None,
         "last_job": str(row.last_job_id),
@@ -162,6 +164,23 @@ async def test_an_app_server_shows_the_extensions_of_its_release(client, db, row
     )
     assert with_it == [{"name": "stars", "version": "1.0", "enabled": True}]
     assert without == []
+
+
+async def test_one_tells_what_visitors_have_of_it_after_a_return_to_an_older_release(
+    client, db, rows, add
+):
+    await add("stars")
+    await add("tags")
+    source = {"package": "stars", "version": "1.0"}
+    one = {"name": "stars", "version": "1.0", "enabled": False, "settings": {}, "requires": []}
+    have = [{**one, "source": source}]
+    older = {"number": 1, "is_active": True, "extensions": have}
+    await factories.add_app_server(db, *rows, status=AppServerStatus.RUNNING, **older)
+    await factories.add_app_server(db, *rows, status=AppServerStatus.RUNNING, number=2)
+    found = {one["name"]: one for one in (await made(client.get(EXTENSIONS)))["items"]}
+    assert found["stars"]["version"] == "1.2.0"
+    assert found["stars"]["serving"] == {"version": "1.0", "enabled": False}
+    assert found["tags"]["serving"] is None
 
 
 def test_the_example_of_the_documentation_has_all_fields():

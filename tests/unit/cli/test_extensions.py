@@ -40,6 +40,7 @@ def extension(**fields):
         "settings": {"APP": "taggit"},
         "requires": ["stars"],
         "hosts": [HOST],
+        "serving": {"version": "6.1.0", "enabled": True},
         "load_error": None,
         "error": None,
         "last_job": JOB,
@@ -71,8 +72,20 @@ def sent(api):
 def test_the_list_tells_what_each_host_has(cli, api):
     api.on("GET", EXTENSIONS, page(extension(hosts=[HOST, FAILED])))
     head, line = cli("extensions", "list", "shop").stdout.splitlines()
-    assert head.split() == ["NAME", "VERSION", "STATUS", "HOSTS", "CHANGED"]
-    assert line.startswith("django-taggit  6.1.0    enabled  web-1 6.1.0, web-2 - (failed)")
+    assert head.split() == ["NAME", "VERSION", "STATUS", "SERVING", "HOSTS", "CHANGED"]
+    assert line.startswith(
+        "django-taggit  6.1.0    enabled  6.1.0    web-1 6.1.0, web-2 - (failed)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("serving", "told"),
+    [(None, "-"), ({"version": "6.0.0", "enabled": False}, "6.0.0 (disabled)")],
+)
+def test_what_serves_may_have_another_version_or_none(cli, api, serving, told):
+    api.on("GET", f"{EXTENSIONS}/django-taggit", extension(serving=serving))
+    lines = cli("extensions", "show", "shop", "django-taggit").stdout.splitlines()
+    assert f"serving     {told}" in lines
 
 
 def test_a_site_without_any_says_how_to_install_one(cli, api):
