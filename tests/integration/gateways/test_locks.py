@@ -1,6 +1,7 @@
 """Holding locks: all or none, a note, a lifetime, their loss; Redis that is away or hangs."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -108,6 +109,21 @@ async def test_release_leaves_a_lock_that_somebody_else_took_meanwhile(asker, lo
     await redis.delete("lock:held:a")
     await other.ask()
     assert await holder.end() == []
+    await locks.renew(other.held)
+
+
+async def test_a_lock_whose_holder_is_silent_is_free_when_its_life_is_over(asker, locks, redis):
+    brief = Locks(redis, ttl=timedelta(seconds=1))
+    silent, other = asker(), asker()
+    silent.locks = brief
+    await silent.ask()
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        while not await other.has():
+            await asyncio.sleep(0.05)
+    assert time.monotonic() - began > 0.5
+    # Held past its life: the late release takes nothing away.
+    assert await silent.end() == []
     await locks.renew(other.held)
 
 
