@@ -12,7 +12,8 @@ from app.domain.recipe_rules import circle, in_order, near_miss
 _MOST_ERROR, _MOST_MESSAGE = 16_000, 2_000
 #: Lines of output that are kept where there is no traceback.
 _FEW_LINES = 30
-_TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\):[ \t]*$", re.MULTILINE)
+#: Wherever it begins: who fails may have left a line open.
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\):[ \t]*$", re.MULTILINE)
 
 
 class ExtensionStatus(StrEnum):

@@ -23,6 +23,12 @@ def refused(code: str) -> pytest.RaisesExc[CannotChange]:
     return pytest.raises(CannotChange, check=lambda error: error.code == code)
 
 
+def test_a_traceback_is_found_behind_what_a_program_left_unfinished():
+    output = "  Applying tags.0001...Traceback (most recent call last):\nValueError: bad\n"
+    found = extension.load_error("It failed.", output).splitlines()
+    assert found[:3] == ["It failed.", "", "Traceback (most recent call last):"]
+
+
 def test_an_extension_is_read_back_from_its_document_as_it_was():
     source = PackageSource("Django_Tables2", "2.7", url="https://a.example/t.zip", sha256="ab")
     made = Extension("django-tables2", "2.7", source, settings={"APP": "tables"}, requires=("a",))
