@@ -180,6 +180,9 @@ class _Run:
         with suppress(Stopped):
             await self._diagnose()
         proof = await self._prove()
+        if proof is not None and proof.detail not in error.detail:
+            unsure = f"It is not certain that all its processes ended: {proof.detail}"
+            error = replace(error, detail=f"{error.detail}\n{unsure}")
         return Outcome(self._context.facts, error, undone=problem is None and proof is None)
 
     def _stay(self, error: StepFailed) -> Stay | None:

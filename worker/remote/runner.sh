@@ -128,8 +128,12 @@ ll_prepare() {
   [ -d "$ll_base/$ll_cwd" ] || ll_said=$(mkdir -p "$ll_base/$ll_cwd" 2>&1) ||
     ll_fail "$ll_base/$ll_cwd" "$ll_said"
   ll_said=$(umask 077 && exec mkdir -p "$ll_dir" 2>&1) || ll_fail "$ll_dir" "$ll_said"
+  # A full disk takes the folder, but not what belongs in it: one that is left behind would look
+  # like a step that may still start, which cannot be forbidden on a full disk either.
+  trap 'rm -f "$ll_dir/cmd.$$"; rmdir "$ll_dir" 2>/dev/null' EXIT
   # Under a name of its own: another runner may be starting the same step.
   ll_write "$ll_dir/cmd.$$" "$ll_script"
+  trap - EXIT
   # Before anybody can find the step started and look for it.
   printf '' >>"$ll_dir/log"
 }

@@ -36,8 +36,8 @@ done
 _WRITABLE = f"""\
 set -u
 {ownership.TEXT}
-for folder in $FOLDERS; do
-  folder=$SHARED_DIR/$folder
+for folder in "${{RELEASE_DIR%/*}}" $FOLDERS; do
+  case $folder in /*) ;; *) folder=$SHARED_DIR/$folder ;; esac
   probe=$folder/.liftlock-probe-$$
   if said=$( (export LC_ALL=C; mkdir -p "$folder" && : >"$probe" && rm -f "$probe") 2>&1); then
     echo "$folder can be written"
@@ -104,11 +104,11 @@ def tools(names: tuple[str, ...]) -> Command:
 
 
 def writable(site: Site, folders: tuple[str, ...]) -> Command:
-    """The shared folder and those below it; `folders` have no spaces."""
+    """That of the releases, the shared one and those below it; `folders` have no spaces."""
     return Command(
         _WRITABLE,
         env={"FOLDERS": " ".join((".", *folders))},
-        paths={"SHARED_DIR": site.shared_dir},
+        paths={"SHARED_DIR": site.shared_dir, "RELEASE_DIR": site.release_dir},
         timeout=60,
         failures={31: _NOT_WRITABLE},
     )

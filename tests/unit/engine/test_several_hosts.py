@@ -193,6 +193,14 @@ async def test_what_one_host_cannot_prove_leaves_the_whole_unproven(carry_out, w
     assert (web1.cleaned != [], web2.cleaned) == (True, [])
 
 
+async def test_a_failure_tells_what_could_not_be_proven(carry_out, web1, web2):
+    web1.answers = {"two": Answer(1)}
+    web2.survivors = [HostUnreachable("no answer", hint="ping")] * 9
+    outcome = await carry_out(plan(at("web2", "one"), step("two")))
+    assert (outcome.error.step, outcome.undone) == ("two", False)
+    assert outcome.error.detail.endswith("no answer")
+
+
 async def test_a_job_is_proven_ended_on_the_hosts_where_it_began_something_only(
     carry_out, web1, web2, edge
 ):
