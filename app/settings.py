@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     #: Seconds after which a router is read back again, to see whether it is still as wanted; 0:
     #: never.
     router_look_seconds: int = Field(default=300, ge=0)
+    #: Seconds after which somebody looks again whether the extensions of a site are all in their
+    #: place; 0: never.
+    extension_look_seconds: int = Field(default=900, ge=0)
     #: Where workers publish static files, and where browsers find them; without them nowhere.
     assets_store: str | None = None
     assets_url: str | None = None

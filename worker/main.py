@@ -54,6 +54,7 @@ async def startup(ctx: dict[str, Any]) -> None:
         most_running=settings.max_running,
         events_kept=timedelta(days=settings.events_kept_days),
         look_every=timedelta(seconds=settings.router_look_seconds) or None,
+        extension_look_every=timedelta(seconds=settings.extension_look_seconds) or None,
         asset_place=_asset_place(),
         assets_cache=settings.assets_folder(),
         providers=read_providers(settings.providers),

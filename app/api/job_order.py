@@ -30,6 +30,7 @@ _FIELDS = {
     JobKind.DEACTIVATE: {"app_server", "gone", "reason", "drain", "dry_run"},
     JobKind.TERMINATE: {"app_server", "gone", "reason", "with_data", "dry_run"},
     JobKind.ROUTE: {"instance", "dry_run"},
+    JobKind.INSPECT: {"instance"},
     **{kind: {"instance", "extension", "drain", "watch", "dry_run"} for kind in EXTENDING},
     JobKind.INSTALL: {"instance", "extension", "force", "drain", "watch", "dry_run"},
 }
@@ -73,6 +74,7 @@ _DISABLE: JsonDict = {
     "instance": "guestbook",
     "extension": {"package": "guestbook-stars"},
 }
+_INSPECT: JsonDict = {"kind": "inspect", "instance": "guestbook"}
 
 
 def _instant(value: Any) -> Any:
@@ -146,7 +148,7 @@ class JobOrder(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [_ORDER, _TONIGHT, _ACTIVATE, _TERMINATE, _INSTALL, _DISABLE]
+            "examples": [_ORDER, _TONIGHT, _ACTIVATE, _TERMINATE, _INSTALL, _DISABLE, _INSPECT]
         },
     )
 
@@ -154,8 +156,8 @@ class JobOrder(BaseModel):
     instance: Annotated[
         RefField | None,
         Field(
-            description="What to provision, whose extension to change, or whose router to bring up"
-            " to date."
+            description="What to provision or to inspect, whose extension to change, or whose"
+            " router to bring up to date."
         ),
     ] = None
     #: Instead of the instance's own.

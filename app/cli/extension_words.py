@@ -32,10 +32,25 @@ def _failed(data: Data) -> str:
     return f"{_named(data)} failed: {one_line(why)}{now}"
 
 
+def _degraded(data: Data) -> str:
+    """The first files stand in the event, and with the extension."""
+    wrong = data.get("wrong") or 0
+    files = [one_line(str(one)) for one in data.get("files") or ()]
+    said = [f"{wrong} file{'s' * (wrong != 1)}"] if wrong else []
+    said += [files[0] + (", …" if wrong > 1 else "")] if files else []
+    said += [] if data.get("stamp", True) else ["no stamp"]
+    why = f" ({'; '.join(said)})" if said else ""
+    return f"{_named(data)} is degraded on {cell(data.get('host'))}{why}"
+
+
 #: Events about extensions, and of steps that what was found made needless.
 WORDS: Mapping[str, Callable[[Data], str]] = {
     "extension.changed": lambda data: f"{_named(data)} is {cell(data.get('status'))}",
     "extension.failed": _failed,
+    "extension.degraded": _degraded,
+    "extension.recovered": lambda data: (
+        f"{_named(data)} is whole again on {cell(data.get('host'))}"
+    ),
     "step.skipped": lambda data: (
         f"skipped: {one_line(data.get('title') or data.get('step') or '?')}"
     ),
@@ -45,6 +60,8 @@ WORDS: Mapping[str, Callable[[Data], str]] = {
 def done(job: Data) -> str | None:
     """What a job about an extension has brought about; None for other kinds."""
     kind, words = str(job.get("kind")), _DONE
+    if kind == "inspect":
+        return f"{one_line((job.get('instance') or {}).get('name') or '?')} was looked at"
     if kind not in words:
         return None
     wanted = (job.get("params") or {}).get("extension") or {}

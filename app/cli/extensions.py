@@ -10,7 +10,7 @@ from app.cli.client import path
 from app.cli.extension_commands import Instance, Name
 from app.cli.noun import Noun
 from app.cli.output import Output
-from app.cli.text import cell, moment, plain
+from app.cli.text import cell, moment, one_line, plain
 
 app = Noun(name="extensions", help="Packages that are added to a site.", no_args_is_help=True)
 
@@ -103,14 +103,27 @@ def _serves(item: Mapping[str, Any]) -> str:
 
 def _on(one: Mapping[str, Any]) -> str:
     name, stamp = cell((one.get("host") or {}).get("name")), cell(one.get("stamp"))
-    return f"{name} {stamp}" + (" (failed)" if one.get("status") == "failed" else "")
+    status = one.get("status")
+    return f"{name} {stamp}" + ("" if status == "installed" else f" ({cell(status)})")
 
 
 def _explain(output: Output, found: Mapping[str, Any]) -> None:
-    """The load error with its traceback, and where the rest stands."""
+    """The load error with its traceback, what hosts miss, and where the rest stands."""
+    for one in found.get("hosts") or ():
+        if one.get("status") == "degraded":
+            _explain_host(output, one)
     if found.get("load_error"):
         output.line()
         for line in plain(found["load_error"]).splitlines():
             output.line(line)
     if found.get("error"):
         output.line(f"  log      liftlock jobs logs {found['last_job']}")
+
+
+def _explain_host(output: Output, one: Mapping[str, Any]) -> None:
+    error = one.get("error") or {}
+    output.line()
+    for line in plain(error.get("detail") or "").splitlines():
+        output.line(line)
+    if error.get("hint"):
+        output.line(f"  hint     {one_line(error['hint'])}")

@@ -16,6 +16,7 @@ from app.cli import (
     extensions,
     hosts,
     identity,
+    inspect,
     instances,
     job_commands,
     jobs,
@@ -93,6 +94,7 @@ for noun in (
     app.add_typer(noun.app)
 app.add_typer(admin.app)
 provision.register(app)
+inspect.register(app)
 programs.register(app)
 
 

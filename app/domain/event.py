@@ -75,6 +75,10 @@ class EventType(StrEnum):
     EXTENSION_CHANGED = "extension.changed"
     #: The job that was about it failed; says how the extension stands now.
     EXTENSION_FAILED = "extension.failed"
+    #: A look found some of it missing or changed where it serves; the site stays up.
+    EXTENSION_DEGRADED = "extension.degraded"
+    #: A look found all of it in its place again.
+    EXTENSION_RECOVERED = "extension.recovered"
     HOST_KEY_READ = "host.key_read"
     #: A host of a pool takes no new app servers any more.
     HOST_QUARANTINED = "host.quarantined"

@@ -4,9 +4,11 @@ from enum import StrEnum
 
 
 class ExtensionHostStatus(StrEnum):
-    """Whether the last job that was about it brought it there."""
+    """Whether the last job that was about it brought it there, and whether it is there still."""
 
     INSTALLED = "installed"
+    #: It was installed, and a look has found some of it missing or changed.
+    DEGRADED = "degraded"
     FAILED = "failed"
     #: The job that was to bring it there failed elsewhere, and nothing of it is left here.
     ABSENT = "absent"

@@ -22,6 +22,8 @@ class JobKind(StrEnum):
     DISABLE = "disable"
     #: Bring an instance's router to what is wanted of it; nothing else changes.
     ROUTE = "route"
+    #: Look at what serves, and keep what was found; nothing changes on any host.
+    INSPECT = "inspect"
 
 
 class JobStatus(StrEnum):
@@ -162,6 +164,7 @@ _NOUNS = {
     JobKind.TERMINATE: "termination",
     JobKind.INSTALL: "installation",
     JobKind.UNINSTALL: "removal",
+    JobKind.INSPECT: "inspection",
 }
 
 

@@ -54,6 +54,8 @@ class Instance(MutableRow, table=True):
     prepared_host_id: UUID | None = Field(default=None, foreign_key="hosts.id", index=True)
     #: Participants whose creation is done; each runs once in an instance's life.
     participants_created: list[str] = Field(default_factory=list, sa_type=JSONB)
+    #: When somebody last began to look at its extensions; None: never.
+    extensions_seen_at: datetime | None = Field(default=None, sa_type=Instant)
     #: The number of its next app server.
     next_number: int = 1
 

@@ -15,7 +15,14 @@ from app.domain.job import EXTENDING, JobKind, JobStatus
 from app.domain.problem import error_of
 from app.errors import InUse, ServiceError
 from app.models import AppServer, Host, Job
-from app.services import extension_facts, facts, machines, present_extensions, readiness
+from app.services import (
+    extension_facts,
+    facts,
+    inspecting,
+    machines,
+    present_extensions,
+    readiness,
+)
 from app.services.following import skipped
 from app.services.manual import words_of
 from app.services.work import Work
@@ -41,6 +48,8 @@ async def freeze(session: AsyncSession, work: Work, turn: Turn) -> Mapping[str, 
     if job.kind in EXTENDING:
         # A later claim finds the world half changed, by this very job.
         return None if job.facts else await extension_facts.freeze(session, job)
+    if job.kind is JobKind.INSPECT:
+        return None if job.facts else await inspecting.freeze(session, job)
     if job.kind is JobKind.PROVISION and work.recipe and work.recipe.extension and not job.facts:
         await _take_extensions(session, work)
     if job.kind not in ROUTING or job.instance_id is None:

@@ -119,7 +119,7 @@ def _same(view: JobView) -> JobRequest:
     """What the job was asked for, as a new request."""
     job, params = view.job, view.job.params
     has_host = job.kind in {JobKind.PROVISION, JobKind.ENROLL} and not _may_move(job)
-    has_instance = job.kind in {JobKind.PROVISION, JobKind.ROUTE} | EXTENDING
+    has_instance = job.kind in {JobKind.PROVISION, JobKind.ROUTE, JobKind.INSPECT} | EXTENDING
     extension = params.get("extension")
     return JobRequest(
         kind=job.kind,

@@ -23,7 +23,10 @@ class ProvisionFacts:
 
 @dataclass(frozen=True)
 class RouteFacts:
-    """What a job that tells a router something found; frozen by the first attempt."""
+    """What a job that tells a router something found; frozen by the first attempt.
+
+    An inspection has the same: those that serve, or that run when none was ever put into service.
+    """
 
     #: The app servers that were in service, by number.
     before: tuple[UUID, ...]
@@ -87,6 +90,9 @@ class ExtendFacts(RouteFacts):
         )
 
 
+#: Kinds that freeze which app servers serve, and no more.
+_WITH_BEFORE = ROUTING | {JobKind.INSPECT}
+
 Facts = ProvisionFacts | RouteFacts | ExtendFacts
 
 
@@ -95,7 +101,7 @@ def frozen(job: Job) -> Facts | None:
     facts = job.facts
     if job.kind in EXTENDING and facts is not None:
         return ExtendFacts.from_document(facts)
-    if job.kind in ROUTING and facts is not None:
+    if job.kind in _WITH_BEFORE and facts is not None:
         before = tuple(UUID(one) for one in facts["before"])
         return RouteFacts(before, route_version=facts["route_version"])
     if job.kind is JobKind.PROVISION and facts is not None:
@@ -110,7 +116,7 @@ def preview(
     """As the first claim would freeze them now."""
     if job.kind in EXTENDING:
         return None  # it takes more than this to know
-    if job.kind in ROUTING:
+    if job.kind in _WITH_BEFORE:
         version = _version(job.kind, instance.route_version)
         return RouteFacts(tuple(active), route_version=version)
     if job.kind is not JobKind.PROVISION:
@@ -129,4 +135,4 @@ def of_route(kind: JobKind, *, active: Sequence[UUID], wanted: int) -> Mapping[s
 
 def _version(kind: JobKind, wanted: int) -> int:
     """Of what the job tells the router: something new, or what was wanted already."""
-    return wanted if kind is JobKind.ROUTE else wanted + 1
+    return wanted if kind in {JobKind.ROUTE, JobKind.INSPECT} else wanted + 1

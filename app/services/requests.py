@@ -14,6 +14,7 @@ from app.services import (
     asking,
     conflicts,
     extending,
+    inspecting,
     jobs,
     making,
     manual,
@@ -102,4 +103,5 @@ _PREPARE: Mapping[JobKind, _Prepare] = {
     JobKind.UNINSTALL: extending.prepare,
     JobKind.ENABLE: extending.prepare,
     JobKind.DISABLE: extending.prepare,
+    JobKind.INSPECT: inspecting.prepare,
 }

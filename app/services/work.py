@@ -1,6 +1,6 @@
 """What planning one job needs to know: its rows, and the facts that its first attempt froze."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -87,7 +87,24 @@ async def look(db: Database, job_id: UUID) -> Work:
     if not _needs_more(work, found):
         return work
     async with db.transaction() as session:
-        return await _with_surroundings(session, work, found)
+        return await _with_surroundings(session, work, found.active)
+
+
+async def in_no_table(session: AsyncSession, job: Job, instance: Instance) -> Work:
+    """For a look that is no job: what the plan of this one, with its facts, would be made from."""
+    found = facts.frozen(job)
+    if job.host_id is None or not isinstance(found, RouteFacts):
+        raise LostOwnership
+    secrets = await store.instances.list_secrets(session, instance.id)
+    work = Work(
+        job=job,
+        host=await store.hosts.get(session, job.host_id),
+        jumps=(),
+        instance=instance,
+        facts=found,
+        secret_names=tuple(row.name for row in secrets),
+    )
+    return await _with_surroundings(session, work, found.before)
 
 
 async def work_of(session: AsyncSession, work: Work, job: Job) -> Work:
@@ -95,12 +112,12 @@ async def work_of(session: AsyncSession, work: Work, job: Job) -> Work:
 
     Call in the transaction that claimed it: what it tells a router is read anew, under its locks.
     """
-    if job.kind not in ROUTING | EXTENDING:
+    if job.kind not in ROUTING | EXTENDING | {JobKind.INSPECT}:
         return replace(work, job=job, facts=facts.frozen(job))
     found = await store.works.find(session, job.id)
     if found is None:
         raise LostOwnership
-    return await _with_surroundings(session, _alone(found), found)
+    return await _with_surroundings(session, _alone(found), found.active)
 
 
 def _alone(found: Found) -> Work:
@@ -136,11 +153,11 @@ def _needs_more(work: Work, found: Found) -> bool:
     )
 
 
-async def _with_surroundings(session: AsyncSession, work: Work, found: Found) -> Work:
+async def _with_surroundings(session: AsyncSession, work: Work, active: Collection[UUID]) -> Work:
     """With the app servers and the router around the job, and the ways to their hosts."""
     if work.job.kind in EXTENDING and work.facts is None:
         work = replace(work, facts=await _preview_change(session, work.job))
-    named, before = _named(work.job), found.active
+    named, before = _named(work.job), active
     if isinstance(work.facts, RouteFacts):
         before = work.facts.before
     rows = await store.works.list_standing(session, {*named, *before})

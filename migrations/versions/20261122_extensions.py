@@ -48,6 +48,7 @@ def upgrade() -> None:
     )
     _make_extension_hosts()
     _make_packages()
+    op.add_column("instances", sa.Column("extensions_seen_at", _INSTANT, nullable=True))
 
 
 def _widen_app_servers() -> None:
@@ -115,6 +116,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '1s'")
     _end_jobs()
     _keep_one_a_port()
+    op.drop_column("instances", "extensions_seen_at")
     op.drop_table("packages")
     op.drop_table("extension_hosts")
     op.drop_table("extensions")
@@ -132,8 +134,11 @@ def _end_jobs() -> None:
     Their app servers may serve, so they stay, and so do these jobs: as provisions, which they are.
     """
     theirs = "SELECT id FROM jobs WHERE kind IN ('install', 'uninstall', 'enable', 'disable')"
+    looks = "SELECT id FROM jobs WHERE kind = 'inspect'"
     for table in ("events", "steps"):
-        op.execute(f"DELETE FROM {table} WHERE job_id IN ({theirs})")  # noqa: S608 (constants)
+        op.execute(f"DELETE FROM {table} WHERE job_id IN ({theirs} UNION {looks})")  # noqa: S608
+    # They changed nothing, and nothing is left of them.
+    op.execute("DELETE FROM jobs WHERE kind = 'inspect'")
     open_ = "status NOT IN ('succeeded', 'failed', 'canceled', 'superseded')"
     op.execute(f"""
         UPDATE app_servers SET status =

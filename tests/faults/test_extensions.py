@@ -4,6 +4,7 @@ import pytest
 
 from tests.support import extended
 from tests.support.extended import make_extended, package
+from tests.support.stack import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -193,3 +194,47 @@ def test_a_new_app_server_of_the_instance_has_its_extensions(arena, shop):
     assert job["status"] == "succeeded", job["error"]
     assert shop.media("blog/app.js") == "// blog 1.0"
     assert shop.file("enabled") == ["blog 1.0"]
+
+
+def test_a_file_that_goes_missing_while_it_serves_is_told_of_once_and_the_site_stays_up(
+    arena, shop
+):
+    shop.install("blog")
+    file = shop.current / "static" / "blog" / "new.css"
+    kept = file.read_text()
+    file.unlink()
+    assert shop.media("blog/new.css") is None
+    shop.answers()
+    arena.sql("UPDATE instances SET extensions_seen_at = NULL WHERE name = $1", shop.name)
+    with arena.workers() as [worker]:
+        on = eventually(lambda: on_host(shop, "degraded"), "the look", seconds=30)
+        first = arena.finished(eventually(lambda: newest_look(arena, shop), "its job", seconds=30))
+    assert (first["outcome"], first["service_state"]) == ("unchanged", "serving_old")
+    assert shop.extension("blog")["status"] == "enabled"
+    assert on["error"]["code"] == "media-incomplete"
+    assert "missing: blog/new.css" in on["error"]["detail"]
+    assert arena.log_of(worker).count("extension.degraded") == 1
+    told = "SELECT count(*) FROM events JOIN jobs ON jobs.id = job_id WHERE type = $1"
+    told += " AND jobs.params ->> 'instance' = $2"
+    assert arena.sql(told, "extension.degraded", shop.name)[0][0] == 1
+    shop.answers()
+
+    file.write_text(kept)
+    arena.sql("UPDATE instances SET extensions_seen_at = NULL WHERE name = $1", shop.name)
+    with arena.workers():
+        on = eventually(lambda: on_host(shop, "installed"), "the look", seconds=30)
+    assert on["error"] is None
+    assert arena.sql(told, "extension.recovered", shop.name)[0][0] == 1
+    assert arena.sql(told, "extension.degraded", shop.name)[0][0] == 1
+
+
+def on_host(shop, status):
+    """What is known of the extension on its only host, once that is so."""
+    [one] = shop.extension("blog")["hosts"]
+    return one if one["status"] == status else None
+
+
+def newest_look(arena, shop):
+    with arena.api as api:
+        found = api.get("/v1/jobs", params={"kind": "inspect", "instance": shop.name}).json()
+    return next(iter(found["items"]), None)

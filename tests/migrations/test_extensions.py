@@ -8,9 +8,10 @@ import pytest
 
 from app import store
 from app.domain.app_server import AppServerStatus
+from app.domain.event import EventType
 from app.domain.extension import ExtensionStatus
 from app.domain.extension_host import ExtensionHostStatus
-from app.domain.job import JobStatus
+from app.domain.job import JobKind, JobStatus
 from app.models import Package
 from app.store import schema
 from tests.support import factories, worked
@@ -73,6 +74,15 @@ async def filled(db):
             error=None,
             app_server_id=new.id,
         )
+        look = store.jobs.new(
+            kind=JobKind.INSPECT,
+            status=JobStatus.SUCCEEDED,
+            instance_id=instance.id,
+            host_id=host.id,
+            recipe_id=instance.recipe_id,
+            params={"instance": instance.name},
+        )
+        await store.jobs.add(session, look, (EventType.JOB_SUCCEEDED, {}))
         wheel = {"filename": "s.whl", "name": "s", "version": "1", "size": 1, "content": b"1"}
         await store.packages.add(session, Package(sha256="a" * 64, **wheel))
     await db.close()

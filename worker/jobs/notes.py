@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+import structlog
 from pydantic import JsonValue
 
 from app import services
@@ -15,7 +16,10 @@ from app.errors import AlreadyExists
 from app.models import Job
 from app.store.database import Database
 from worker.engine.failed import Failed
+from worker.jobs.sightings import sightings_of
 from worker.steps.step import Failure, Note
+
+log = structlog.get_logger()
 
 _ASSETS = {
     "asset-release.published": AssetReleaseStatus.PUBLISHED,
@@ -23,7 +27,7 @@ _ASSETS = {
 }
 
 
-async def carry_out(  # noqa: C901 - a table
+async def carry_out(  # noqa: C901, PLR0912 - a table
     db: Database, job: Job, note: Note, facts: Mapping[str, str], *, redactor: Redactor
 ) -> None:
     """Write it as this attempt; again, it changes nothing. Raises LostOwnership."""
@@ -60,6 +64,8 @@ async def carry_out(  # noqa: C901 - a table
             await asset_releases.record(db, job, _report(note, redactor))
         case "asset-release.verified":
             await asset_releases.mark_verified(db, job, str(note.data["release"]))
+        case "extensions.seen":
+            await _of_looks(db, job, note, facts, redactor)
         case _:
             raise ValueError(f"No journal entry is called {note.what!r}.")
 
@@ -91,6 +97,20 @@ async def _of_extensions(db: Database, job: Job, note: Note) -> None:
         raise Failed(
             Failure("port-in-use", "A port was taken meanwhile", hint), str(error)
         ) from error
+
+
+async def _of_looks(
+    db: Database, job: Job, note: Note, facts: Mapping[str, str], redactor: Redactor
+) -> None:
+    """One line a change, however many looks find the same."""
+    seen = sightings_of(note, facts, redactor)
+    for one in await services.extension_sightings.note(db, job, seen):
+        told = {"extension": one.extension.name, "version": one.version, "host": one.host}
+        if one.found.is_whole:
+            log.info("extension.recovered", instance=one.instance, **told)
+        else:
+            files = {"wrong": one.found.wrong, "files": list(one.found.files)}
+            log.error("extension.degraded", instance=one.instance, **told, **files)
 
 
 def _number(value: JsonValue) -> int:

@@ -8,7 +8,16 @@ from app.models import Machine
 from app.services.facts import ExtendFacts, ProvisionFacts, RouteFacts
 from app.services.work import Standing, Work
 from worker.jobs.standing import deployment_of, deployments_of, traffic_of
-from worker.plans import activate, deactivate, enroll, extend, provision, route, terminate
+from worker.plans import (
+    activate,
+    deactivate,
+    enroll,
+    extend,
+    inspect,
+    provision,
+    route,
+    terminate,
+)
 from worker.plans.building import Building
 from worker.plans.plan import Plan
 from worker.steps.machine import CreateMachine, DestroyMachine
@@ -113,6 +122,11 @@ def _route(work: Work, asset_place: AssetPlace | None) -> Plan:
     return route.plan(request)
 
 
+def _inspect(work: Work, asset_place: AssetPlace | None) -> Plan:
+    serving = deployments_of(work, work.before, asset_place)
+    return inspect.plan(inspect.InspectRequest(serving=serving, own_host=work.host.name))
+
+
 def _extend(work: Work, asset_place: AssetPlace | None) -> Plan:
     facts, instance = work.facts, work.instance
     if instance is None or not isinstance(facts, ExtendFacts):
@@ -157,5 +171,6 @@ _PLANS: Mapping[JobKind, Callable[[Work, AssetPlace | None], Plan]] = {
     JobKind.DEACTIVATE: _deactivate,
     JobKind.TERMINATE: _terminate,
     JobKind.ROUTE: _route,
+    JobKind.INSPECT: _inspect,
     **dict.fromkeys(EXTENDING, _extend),
 }

@@ -46,6 +46,8 @@ class Runtime:
     providers: Mapping[str, ProviderSpec] = field(default_factory=dict)
     #: How long a router is left between two looks at it; None: nobody looks.
     look_every: timedelta | None = None
+    #: How long the extensions of an instance are left between two looks; None: nobody looks.
+    extension_look_every: timedelta | None = None
     #: When the old folders of each host were last removed, by this process's clock.
     tidied: dict[UUID, float] = field(default_factory=dict)
 

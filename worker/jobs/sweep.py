@@ -9,6 +9,7 @@ from app import services
 from app.domain.job import WaitPolicy
 from app.errors import ServiceError
 from worker.jobs.runtime import Runtime
+from worker.jobs.sweeping_extensions import sweep_extensions
 from worker.jobs.sweeping_machines import sweep_machines
 from worker.jobs.sweeping_routers import sweep_routers
 
@@ -26,6 +27,7 @@ async def sweep_forever(runtime: Runtime) -> None:
         # By themselves: jobs that crashed wait for no silent host, and for no provider's program.
         each.create_task(_sweep_forever(runtime))
         each.create_task(_look_forever(runtime))
+        each.create_task(_look_at_extensions_forever(runtime))
         each.create_task(_tidy_forever(runtime))
 
 
@@ -38,6 +40,12 @@ async def _sweep_forever(runtime: Runtime) -> None:
 async def _look_forever(runtime: Runtime) -> None:
     while runtime.look_every is not None:
         await _went("routers", sweep_routers(runtime, runtime.look_every))
+        await asyncio.sleep(EVERY)
+
+
+async def _look_at_extensions_forever(runtime: Runtime) -> None:
+    while runtime.extension_look_every is not None:
+        await _went("extensions", sweep_extensions(runtime, runtime.extension_look_every))
         await asyncio.sleep(EVERY)
 
 

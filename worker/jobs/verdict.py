@@ -46,6 +46,8 @@ def _has_changed(work: Work, outcome: engine.Outcome) -> bool:
     match work.job.kind:
         case JobKind.ROUTE:
             return outcome.facts.get("drifted") != "no" or outcome.facts.get("reloaded") == "yes"
+        case JobKind.INSPECT:
+            return False
         case JobKind.TERMINATE:
             return any(one.app_server.cleaned_at is None for one in work.targets)
         case kind if kind in EXTENDING:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from app.domain import extension_sighting
 from app.domain.asset_release import IGNORED
 from app.domain.extension import Extension
 from app.domain.recipe_extension import Extensions
@@ -49,6 +50,26 @@ def media(one: Deployment) -> Iterator[Step]:
         ignore = one.recipe.static.ignore if one.recipe.static else IGNORED
         compared = extension.media(around, each, section.media, ignore=ignore)
         yield Step(slug("extension-media", each.name), title, compared)
+
+
+def looks(one: Deployment) -> Iterator[Step]:
+    """What serves is looked at; where nobody can look, the others are looked at all the same."""
+    section = one.recipe.extension
+    for each in (each for each in one.extensions if section and each.enabled):
+        about = extension_sighting.fact(one.number, each.name)
+        ignore = one.recipe.static.ignore if one.recipe.static else IGNORED
+        yield Step(
+            slug("extension-look", each.name, str(one.number)),
+            f"Look at {each.title} in the release of {one.title}",
+            extension.look(
+                extension.around(one.surroundings, each),
+                each,
+                section.media if section else None,
+                about,
+                ignore=ignore,
+            ),
+            finds=f"{about}_unseen",
+        )
 
 
 def stamps(one: Deployment) -> Iterator[Step]:

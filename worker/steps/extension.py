@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.domain import extension_sighting
 from app.domain.asset_release import IGNORED
 from app.domain.extension import Extension, requirement
 from app.domain.recipe_extension import Media
@@ -129,6 +130,32 @@ def find(old_site: Site, number: int, one: Extension) -> Command:
         paths={"LL_STAMP": stamp_path(old_site, one.name)},
         timeout=60,
         reports=(fact,),
+    )
+
+
+def look(
+    around: Surroundings,
+    one: Extension,
+    wanted: Media | None,
+    about: str,
+    *,
+    ignore: tuple[str, ...] = IGNORED,
+) -> Command:
+    """Whether stamp and media are as the installation left them; nothing is changed.
+
+    Reports what `extension_sighting.read` reads, with names that begin with `about`.
+    """
+    found = Command("", paths=around.paths, cwd=around.site.release_dir, timeout=60)
+    what = extension_script.ALL_THERE
+    if wanted is not None:
+        found = media(around, one, wanted, ignore=ignore)
+        what = extension_script.LOOK_AT_MEDIA.replace("{run}", wanted.folders)
+    return replace(
+        found,
+        script=extension_script.LOOK_AT_STAMP + what,
+        env={**found.env, "LL_VERSION": one.version, "LL_FACT": about},
+        paths={**found.paths, "LL_STAMP": stamp_path(around.site, one.name)},
+        reports=extension_sighting.reports(about),
     )
 
 

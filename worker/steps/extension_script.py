@@ -191,6 +191,19 @@ rm -f "$LL_STAMP"
 echo "$LL_STAMP is gone"
 """
 
+#: What a look reports is in `app.domain.extension_sighting`, and begins with `LL_FACT`.
+LOOK_AT_STAMP = f"""\
+{_IS}
+ll_stamp=no
+if ll_is "$LL_STAMP"; then ll_stamp=yes; fi
+echo "${{LL_FACT}}_stamp=$ll_stamp"
+"""
+
+ALL_THERE = """\
+echo "${LL_FACT}_media=yes"
+echo "${LL_FACT}_said="
+"""
+
 #: `LL_IGNORE` has one pattern a line. The recipe's own text takes the place of `{run}`.
 MEDIA = f"""\
 set +e
@@ -250,4 +263,34 @@ head -n 10 "$work/wrong" | while IFS= read -r path; do
   echo "  $how: ${{path#./}}"
 done >&2
 exit {INCOMPLETE}
+"""
+
+#: Only what is known to be incomplete is told; whatever else goes wrong fails. The first files are
+#: in one line, with tabs between them.
+LOOK_AT_MEDIA = f"""\
+set +e
+ll_output=$(mktemp) || exit 1
+trap 'rm -f "$ll_output"' EXIT
+(
+{MEDIA}
+) >"$ll_output" 2>&1
+ll_ended=$?
+cat "$ll_output"
+case $ll_ended in
+  0) echo "${{LL_FACT}}_media=yes"; echo "${{LL_FACT}}_said="; exit 0 ;;
+  {INCOMPLETE}) ;;
+  *) exit "$ll_ended" ;;
+esac
+ll_wrong=$(sed -n 's/^\\([0-9][0-9]*\\) of [0-9]* files of .* are not in .*/\\1/p' "$ll_output")
+if [ -n "$ll_wrong" ]; then
+  ll_said=$(
+    sed -n -e 's/^  \\(missing: .*\\)/\\1/p' -e 's/^  \\(different: .*\\)/\\1/p' "$ll_output" |
+      tr '\\n' '\\t'
+  )
+else
+  ll_wrong=no ll_said=$(tail -n 1 "$ll_output")
+fi
+echo "${{LL_FACT}}_media=$ll_wrong"
+printf '%s\\n' "${{LL_FACT}}_said=$ll_said"
+exit 0
 """

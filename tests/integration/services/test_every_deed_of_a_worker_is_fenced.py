@@ -8,12 +8,15 @@ import pytest
 from app import services, store
 from app.domain.app_server import AppServerStatus, WrongState
 from app.domain.event import EventType
+from app.domain.extension import ExtensionStatus
+from app.domain.extension_sighting import Sighting
 from app.domain.host_spec import HostSpec
 from app.domain.job import JobStatus, Outcome, StepStatus, lock_names
 from app.domain.machine import Machine as State
 from app.domain.machine import MachineStatus
 from app.errors import LostOwnership
 from app.models import Machine
+from app.services.extension_sightings import Seen
 from app.store.database import driver
 from tests.support import losing, writes
 from tests.support.asset_reports import published
@@ -108,6 +111,9 @@ REFUSED: dict[str, Deed] = {
     "machines.record": lambda lost: services.machines.record(
         lost.db, lost.job, MACHINE, State("ll-1", MachineStatus.UNKNOWN)
     ),
+    "extension_sightings.note": lambda lost: services.extension_sightings.note(
+        lost.db, lost.job, [Seen(_app_server(lost), "stars", "1.0", Sighting(has_stamp=False))]
+    ),
     "fencing.raise_token": lambda lost: services.fencing.raise_token(
         lost.db, lost.job, lock=f"instance:{lost.job.instance_id}", ours=1, host=99
     ),
@@ -139,6 +145,8 @@ HARMLESS = {
     **dict.fromkeys(
         [
             "dirty_routes.sweep",
+            "extension_looks.begin",
+            "extension_looks.end",
             "housekeeping.tidy",
             "machines.close",
             "orphans.forget",
@@ -163,6 +171,17 @@ async def held(db, queue, vault):
     machine = Machine(id=MACHINE, tag="ll-1", provider="cloud", host_id=lost.job.host_id)
     async with db.transaction() as session:
         await store.machines.add(session, machine)
+        await store.extensions.put(
+            session,
+            lost.job.instance_id,
+            name="stars",
+            source={"package": "stars", "version": "1.0"},
+            version="1.0",
+            settings={},
+            requires=(),
+            status=ExtensionStatus.ENABLED,
+            job_id=lost.job.id,
+        )
     return lost
 
 

@@ -113,6 +113,7 @@ OTHERS = {
         ["looks.drifted", "looks.note", "looks.take"],
         "the sweeper's: a wish, of what no job is about and nobody changed since it was read back",
     ),
+    "extension_looks.take": "the sweeper's: when it begins to look, and nothing of what it finds",
     "dirty_routes.leave": "whoever gives an instance another router, under the instance's lock",
     "machines.close": "for no job: what is so by the rows of machines that are gone",
     "jobs.order_end": "whoever has locked the row of a job without a living worker",

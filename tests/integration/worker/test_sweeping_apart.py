@@ -10,7 +10,7 @@ import pytest
 from app.errors import Unavailable
 from worker.jobs import sweep
 
-WORK = ("sweep", "sweep_routers", "tidy")
+WORK = ("sweep", "sweep_routers", "sweep_extensions", "tidy")
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def counted(ctx, monkeypatch):
             monkeypatch.setattr(sweep, name, counting(name))
         for name in ("EVERY", "TIDY_EVERY", "TIDY_AGAIN"):
             monkeypatch.setattr(sweep, name, 0.01)
-        runtime = replace(ctx["runtime"], look_every=timedelta(minutes=5))
+        every = timedelta(minutes=5)
+        runtime = replace(ctx["runtime"], look_every=every, extension_look_every=every)
         running = asyncio.create_task(sweep.sweep_forever(runtime))
         try:
             yield begun

@@ -26,6 +26,12 @@ FAILED = {
     "app_server": None,
     "error": {"title": "A step failed"},
 }
+MISSING = "AppServer 3: 1 file of taggit is not there as in the package:\nmissing: taggit/a.js"
+DEGRADED = {
+    **HOST,
+    "status": "degraded",
+    "error": {"title": "Not all in place", "detail": MISSING, "hint": "Build it anew: install"},
+}
 BAD = {"name": "x", "version": "1", "error": {"title": "It raises"}}
 ADDED = ("extension.changed", {"name": "django-taggit", "version": "6.1.0", "status": "enabled"})
 
@@ -86,6 +92,17 @@ def test_what_serves_may_have_another_version_or_none(cli, api, serving, told):
     api.on("GET", f"{EXTENSIONS}/django-taggit", extension(serving=serving))
     lines = cli("extensions", "show", "shop", "django-taggit").stdout.splitlines()
     assert f"serving     {told}" in lines
+
+
+def test_one_that_is_degraded_is_enabled_and_shown_with_what_is_missing(cli, api):
+    degraded = extension(hosts=[HOST, {**DEGRADED, "host": {"id": "2", "name": "web-2"}}])
+    api.on("GET", EXTENSIONS, page(degraded))
+    api.on("GET", f"{EXTENSIONS}/stars", degraded)
+    listed = cli("extensions", "list", "shop").stdout
+    assert "enabled  web-1 6.1.0, web-2 6.1.0 (degraded)" in listed
+    shown = cli("extensions", "show", "shop", "stars").stdout
+    assert "Not all in place" in shown
+    assert shown.endswith(f"\n{MISSING}\n  hint     Build it anew: install\n")
 
 
 def test_a_site_without_any_says_how_to_install_one(cli, api):

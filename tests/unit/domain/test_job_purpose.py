@@ -13,6 +13,7 @@ from app.domain.job import JobKind, purpose
         (JobKind.DEACTIVATE, "deactivation of shop"),
         (JobKind.TERMINATE, "termination of shop"),
         (JobKind.ROUTE, "route of shop"),
+        (JobKind.INSPECT, "inspection of shop"),
     ],
 )
 def test_each_kind_has_its_noun(kind, words):
