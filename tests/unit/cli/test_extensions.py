@@ -99,7 +99,7 @@ def test_one_that_is_degraded_is_enabled_and_shown_with_what_is_missing(cli, api
     api.on("GET", EXTENSIONS, page(degraded))
     api.on("GET", f"{EXTENSIONS}/stars", degraded)
     listed = cli("extensions", "list", "shop").stdout
-    assert "enabled  web-1 6.1.0, web-2 6.1.0 (degraded)" in listed
+    assert "enabled  6.1.0    web-1 6.1.0, web-2 6.1.0 (degraded)" in listed
     shown = cli("extensions", "show", "shop", "stars").stdout
     assert "Not all in place" in shown
     assert shown.endswith(f"\n{MISSING}\n  hint     Build it anew: install\n")
