@@ -51,6 +51,7 @@ def used(it: Any) -> tuple[Any, ...]:
         it.looked_at,
         it.look_error,
         it.left_at,
+        it.extensions_seen_at,
         # Fields of answers: FastAPI renders them.
         it.enrolled,
         it.requested_at,

@@ -10,7 +10,7 @@ from app.cli.client import path
 from app.cli.extension_commands import Instance, Name
 from app.cli.noun import Noun
 from app.cli.output import Output
-from app.cli.text import cell, moment, one_line, plain
+from app.cli.text import cell, moment, plain
 
 app = Noun(name="extensions", help="Packages that are added to a site.", no_args_is_help=True)
 
@@ -126,4 +126,5 @@ def _explain_host(output: Output, one: Mapping[str, Any]) -> None:
     for line in plain(error.get("detail") or "").splitlines():
         output.line(line)
     if error.get("hint"):
-        output.line(f"  hint     {one_line(error['hint'])}")
+        # To be pasted: a value may have blanks that count.
+        output.line(f"  hint     {plain(error['hint'])}")

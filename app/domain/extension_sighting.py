@@ -12,6 +12,8 @@ from app.domain.spellings import without_controls
 MOST_FILES = 10
 
 _YES = "yes"
+#: Characters that are kept of a fact.
+_MOST_SAID = 1_000
 _WORDS = ("stamp", "media", "said")
 
 
@@ -67,6 +69,8 @@ def read(facts: Mapping[str, str], about: str) -> Sighting | None:
         return Sighting(stamp == _YES)
     if media.isdecimal() and int(media):
         files = tuple(without_controls(one) for one in said.split("\t") if one)
+        if len(said) >= _MOST_SAID and len(files) > 1:
+            files = files[:-1]  # cut in the middle of its name
         return Sighting(stamp == _YES, int(media), files[:MOST_FILES])
     return Sighting(stamp == _YES, why=without_controls(said) or "nobody said why.")
 

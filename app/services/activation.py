@@ -18,6 +18,7 @@ from app.domain.job import LeasePolicy
 from app.domain.machine import MachineStatus
 from app.errors import LostOwnership
 from app.models import Job
+from app.services import present_extensions
 from app.services.moving import move
 from app.store.database import Database
 from app.store.routes import Wanted
@@ -46,6 +47,7 @@ async def activate(
     async with _held(db, job) as (session, instance_id, route):
         gone = await store.routes.deactivate(session, instance_id, off)
         new = await store.routes.activate(session, instance_id, on, anew=read_back)
+        await present_extensions.know_again(session, job, on)
         stated = _statement(job)
         told: list[store.events.NewEvent] = [
             (

@@ -85,7 +85,8 @@ def hosts_of(work: Work) -> Sequence[Host]:
     """Where the job works on something: it begins only when none of them is locked by hand."""
     turns = work.job.kind in ROUTING | EXTENDING
     routed = (work.routed.host,) if work.routed and turns else ()
-    return (work.host, *(one.host for one in work.targets), *routed)
+    looked_at = work.before if work.job.kind is JobKind.INSPECT else ()
+    return (work.host, *(one.host for one in (*work.targets, *looked_at)), *routed)
 
 
 def refuse_by_hand(work: Work, manual: Manual) -> Refusal:

@@ -35,15 +35,19 @@ async def begin(db: Database, every: timedelta) -> Look | None:
 
     Nobody else gets it. One that a job or a lock by hand is about is left alone.
     """
-    async with db.transaction() as session:
-        while instance_id := await store.extension_looks.take(session, every):
-            instance = await store.instances.get(session, instance_id)
+    while True:
+        # By itself: one of which nothing can be told does not keep the others from their turn.
+        async with db.transaction() as session:
+            instance_id = await store.extension_looks.take(session, every)
+        if instance_id is None:
+            return None
+        async with db.transaction() as session:
+            instance = await store.instances.get(session, str(instance_id))
             serving, _ = await present_extensions.serving(session, instance)
             if serving:
                 job = inspecting.new_job(instance, serving, Terms(ACTOR))
                 job.facts = dict(inspecting.frozen(job.kind, instance, serving))
                 return Look(instance, await work.in_no_table(session, job, instance))
-    return None
 
 
 async def end(db: Database, queue: JobQueue, look: Look, seen: Sequence[Seen]) -> UUID | None:

@@ -18,7 +18,7 @@ from app.domain.extension_host import ExtensionHostStatus
 from app.domain.job import LeasePolicy, Outcome
 from app.errors import LostOwnership
 from app.models import Job
-from app.services import extension_facts, facts
+from app.services import extension_facts, facts, present_extensions
 from app.services.facts import ExtendFacts
 from app.services.moving import move
 from app.store.database import Database
@@ -60,7 +60,13 @@ async def change(db: Database, job: Job) -> None:
         subjects = extension_facts.subjects(found)
         for one in subjects:
             if one.name in after:
-                await _put(session, job, instance_id, after[one.name], _status(after[one.name]))
+                await _put(
+                    session,
+                    job,
+                    instance_id,
+                    after[one.name],
+                    present_extensions.status_of(after[one.name]),
+                )
         for one in found.change.after:
             await _keep_hosts(session, job, instance_id, one)
         for one in subjects:
@@ -69,7 +75,9 @@ async def change(db: Database, job: Job) -> None:
             ):
                 await store.extensions.remove(session, row.id)
             is_gone = one.name not in after
-            status = "uninstalled" if is_gone else _status(after[one.name]).value
+            status = (
+                "uninstalled" if is_gone else present_extensions.status_of(after[one.name]).value
+            )
             data = {"name": one.name, "version": one.version, "status": status}
             await _tell(session, job, EventType.EXTENSION_CHANGED, data)
 
@@ -96,7 +104,9 @@ async def fail(
     failed, others = await _hosts(session, job, found, error, undone=undone)
     for one in extension_facts.subjects(found):
         before = have.get(one.name)
-        status = _status(before) if before and undone else ExtensionStatus.FAILED
+        status = (
+            present_extensions.status_of(before) if before and undone else ExtensionStatus.FAILED
+        )
         row = await _put(session, job, job.instance_id, before or one, status)
         if one.name != found.subject.name and before and undone:
             continue
@@ -108,7 +118,10 @@ async def fail(
         for host_id in failed:
             here = ExtensionHostStatus.FAILED
             await keep_host(session, row.id, host_id, stamp=stamp, status=here, error=error)
+        degraded = await _degraded(session, row.id)
         for host_id in others:
+            if stamp and host_id in degraded:
+                continue
             here = ExtensionHostStatus.INSTALLED if stamp else ExtensionHostStatus.ABSENT
             await keep_host(session, row.id, host_id, stamp=stamp, status=here)
         data = {"name": one.name, "version": one.version, "status": status, "error": dict(error)}
@@ -118,6 +131,12 @@ async def fail(
 
 def is_undone(outcome: Outcome | None) -> bool:
     return outcome in {Outcome.ROLLED_BACK, Outcome.UNCHANGED}
+
+
+async def _degraded(session: AsyncSession, extension_id: UUID) -> set[UUID]:
+    """Hosts of which a look has told: what it found missing is so still."""
+    rows = (await store.extensions.hosts_of(session, {extension_id}))[extension_id]
+    return {row.host_id for row in rows if row.status is ExtensionHostStatus.DEGRADED}
 
 
 async def _keep_hosts(session: AsyncSession, job: Job, instance_id: UUID, one: Extension) -> None:
@@ -187,10 +206,6 @@ async def _put(
         status=status,
         job_id=job.id,
     )
-
-
-def _status(one: Extension) -> ExtensionStatus:
-    return ExtensionStatus.ENABLED if one.enabled else ExtensionStatus.DISABLED
 
 
 async def _tell(session: AsyncSession, job: Job, event: EventType, data: Mapping[str, Any]) -> None:

@@ -58,13 +58,15 @@ class Change:
 
     @property
     def hint(self) -> str:
-        row = self.extension
+        # As that release has it: by now another version may be wanted.
+        name = self.extension.name
+        mine = next(one for one in self.app_server.extensions if one["name"] == name)
         return extension_sighting.repair(
             self.instance,
             self.version,
-            source=row.source,
-            settings=row.settings,
-            requires=row.requires,
+            source=mine["source"],
+            settings=mine["settings"],
+            requires=mine["requires"],
         )
 
 

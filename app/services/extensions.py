@@ -10,10 +10,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import store
 from app.domain import extension as domain
 from app.domain.extension import normalized
+from app.domain.extension_host import ExtensionHostStatus
 from app.errors import NotFound
 from app.models import Extension, ExtensionHost, Instance
 from app.services import present_extensions
 from app.store.database import Database
+
+_DEGRADED = ExtensionHostStatus.DEGRADED
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,14 @@ async def get(db: Database, instance: str, name: str) -> ExtensionView:
 async def _views(
     session: AsyncSession, instance: Instance, found: Sequence[Extension]
 ) -> list[ExtensionView]:
-    serving = await present_extensions.of_serving(session, instance)
+    servers_now, _ = await present_extensions.serving(session, instance)
+    serving, now = present_extensions.of_servers(servers_now), {row.id for row in servers_now}
     on = await store.extensions.hosts_of(session, {row.id for row in found})
+    # What was missing from a release that serves no more is no news of this one.
+    on = {
+        key: [row for row in rows if row.status is not _DEGRADED or row.app_server_id in now]
+        for key, rows in on.items()
+    }
     known = [one for rows in on.values() for one in rows]
     hosts = await store.hosts.names(session, {one.host_id for one in known})
     servers = await store.app_servers.names(

@@ -47,7 +47,8 @@ async def note(session: AsyncSession, job: Job, error: Mapping[str, Any] | None)
     unreachable = error is not None and _is_unreachable(error) and not _is_elsewhere(job, error)
     if job.host_id is None or job.dry_run or (error is not None and not unreachable):
         return
-    if error is None and (job.kind is JobKind.DEACTIVATE or job.params.get("gone")):
+    may_pass_over = job.kind in {JobKind.DEACTIVATE, JobKind.INSPECT}
+    if error is None and (may_pass_over or job.params.get("gone")):
         return  # it succeeds on a host that is gone, too
     found = HostStatus.UNREACHABLE if unreachable else HostStatus.READY
     await store.hosts.note_status(session, job.id, attempt=job.attempt, found=found)

@@ -1,6 +1,8 @@
 """The extensions that a new release of an instance is to contain."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,7 +13,7 @@ from app.domain.extension import (
     PackageSource,
     in_order_of_enabling,
 )
-from app.models import AppServer, Instance
+from app.models import AppServer, Instance, Job
 from app.models import Extension as ExtensionRow
 from app.services import readiness
 
@@ -30,11 +32,32 @@ async def serving(session: AsyncSession, instance: Instance) -> tuple[list[AppSe
     return [row for row in found if readiness.can_serve(row)], False
 
 
-async def of_serving(session: AsyncSession, instance: Instance) -> dict[str, Extension]:
-    """By name; nothing when nothing serves."""
-    found, _ = await serving(session, instance)
+def of_servers(found: Sequence[AppServer]) -> dict[str, Extension]:
+    """By name, as those that serve have them; nothing when nothing serves."""
     documents = found[0].extensions if found else []
     return {one.name: one for one in map(Extension.from_document, documents)}
+
+
+async def know_again(session: AsyncSession, job: Job, ids: Sequence[UUID]) -> None:
+    """An older release may have what was uninstalled since; once it serves, it is known again."""
+    for server in await store.app_servers.list_by_ids(session, ids):
+        for one in map(Extension.from_document, server.extensions):
+            if await store.extensions.find(session, server.instance_id, one.name) is None:
+                await store.extensions.put(
+                    session,
+                    server.instance_id,
+                    name=one.name,
+                    source=one.source.document(),
+                    version=one.version,
+                    settings=one.settings,
+                    requires=one.requires,
+                    status=status_of(one),
+                    job_id=job.id,
+                )
+
+
+def status_of(one: Extension) -> ExtensionStatus:
+    return ExtensionStatus.ENABLED if one.enabled else ExtensionStatus.DISABLED
 
 
 async def of_instance(session: AsyncSession, instance: Instance) -> list[dict[str, Any]]:

@@ -28,9 +28,9 @@ _TAKE = f"""
     WHERE id = (
         SELECT id FROM instances
         WHERE coalesce(extensions_seen_at + $1::interval <= clock_timestamp(), true)
-          AND EXISTS (SELECT FROM extensions
-                      WHERE extensions.instance_id = instances.id
-                        AND extensions.status = 'enabled')
+          AND EXISTS (SELECT FROM app_servers
+                      WHERE app_servers.instance_id = instances.id AND status = 'running'
+                        AND extensions @> '[{{"enabled": true}}]')
           AND {_QUIET}
         ORDER BY extensions_seen_at NULLS FIRST, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id

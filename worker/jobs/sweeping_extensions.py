@@ -47,13 +47,17 @@ async def _look(runtime: Runtime, look: Look) -> None:
         async with asyncio.timeout(MOST):
             seen = await _seen(runtime, look)
     except RemoteError as problem:
-        log.warning("extensions.unseen", instance=name, reason=str(problem))
+        _unseen(look, str(problem))
     except TimeoutError:
-        log.warning("extensions.unseen", instance=name, reason=f"It took more than {MOST:g} s.")
+        _unseen(look, f"It took more than {MOST:g} s.")
     else:
         job = await services.extension_looks.end(runtime.db, runtime.queue, look, seen)
         if job is not None:
             log.info("extensions.inspected", instance=name, job=str(job))
+
+
+def _unseen(look: Look, reason: str) -> None:
+    log.warning("extensions.unseen", instance=look.instance.name, reason=reason)
 
 
 async def _seen(runtime: Runtime, look: Look) -> list[Seen]:
@@ -62,13 +66,20 @@ async def _seen(runtime: Runtime, look: Look) -> list[Seen]:
     secrets = await services.claiming.reveal_secrets(runtime.db, runtime.vault, work)
     redactor, facts = Redactor(secrets.values()), dict[str, str]()
     hosts, addresses = await open_hosts(runtime), addresses_of(work)
+    silent: set[str] = set()
     for step in plan_of(work, runtime.asset_place).steps:
-        host = hosts.host(addresses[step.at or work.host.name])
+        name = step.at or work.host.name
         match step.action:
-            case Command() as command:
-                facts |= await _asked(host, command, secrets, redactor)
             case Note() as note:
                 return sightings_of(note, facts, redactor)
+            case Command() as command if name not in silent:
+                try:
+                    host = hosts.host(addresses[name])
+                    facts |= await _asked(host, command, secrets, redactor)
+                except RemoteError as problem:
+                    # The others are looked at all the same.
+                    silent.add(name)
+                    _unseen(look, f"{name}: {problem}")
     return []
 
 

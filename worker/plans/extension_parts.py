@@ -68,6 +68,7 @@ def looks(one: Deployment) -> Iterator[Step]:
                 about,
                 ignore=ignore,
             ),
+            dispensable=True,
             finds=f"{about}_unseen",
         )
 

@@ -145,7 +145,7 @@ def look(
 
     Reports what `extension_sighting.read` reads, with names that begin with `about`.
     """
-    found = Command("", paths=around.paths, cwd=around.site.release_dir, timeout=60)
+    found = Command("", paths=around.paths, timeout=60)
     what = extension_script.ALL_THERE
     if wanted is not None:
         found = media(around, one, wanted, ignore=ignore)
@@ -153,6 +153,8 @@ def look(
     return replace(
         found,
         script=extension_script.LOOK_AT_STAMP + what,
+        # The runner makes the folder in which a command begins: a look makes none.
+        cwd=".",
         env={**found.env, "LL_VERSION": one.version, "LL_FACT": about},
         paths={**found.paths, "LL_STAMP": stamp_path(around.site, one.name)},
         reports=extension_sighting.reports(about),

@@ -197,6 +197,11 @@ LOOK_AT_STAMP = f"""\
 ll_stamp=no
 if ll_is "$LL_STAMP"; then ll_stamp=yes; fi
 echo "${{LL_FACT}}_stamp=$ll_stamp"
+cd "$RELEASE_DIR" || {{
+  echo "${{LL_FACT}}_media=no"
+  echo "${{LL_FACT}}_said=there is no release $RELEASE_DIR"
+  exit 0
+}}
 """
 
 ALL_THERE = """\
@@ -279,8 +284,11 @@ cat "$ll_output"
 case $ll_ended in
   0) echo "${{LL_FACT}}_media=yes"; echo "${{LL_FACT}}_said="; exit 0 ;;
   {INCOMPLETE}) ;;
-  *) exit "$ll_ended" ;;
+  # Without its stamp it is incomplete, whatever else goes wrong.
+  *) [ "$ll_stamp" = no ] || exit "$ll_ended" ;;
 esac
+# A full disk says nothing of the files.
+! grep -qF -e 'No space left on device' -e 'quota exceeded' "$ll_output" || exit 1
 ll_wrong=$(sed -n 's/^\\([0-9][0-9]*\\) of [0-9]* files of .* are not in .*/\\1/p' "$ll_output")
 if [ -n "$ll_wrong" ]; then
   ll_said=$(
@@ -289,6 +297,7 @@ if [ -n "$ll_wrong" ]; then
   )
 else
   ll_wrong=no ll_said=$(tail -n 1 "$ll_output")
+  [ -n "$ll_said" ] || exit 1
 fi
 echo "${{LL_FACT}}_media=$ll_wrong"
 printf '%s\\n' "${{LL_FACT}}_said=$ll_said"

@@ -67,3 +67,21 @@ async def test_the_version_before_stays_on_both_hosts(shop):
         "web1": ("failed", "0.5", True),
         "web2": ("installed", "0.5", False),
     }
+
+
+async def test_a_host_that_is_away_keeps_nobody_from_looking_at_the_other(shop):
+    await shop.deploy()
+    await install(shop, "1.0")
+    stamps = "apps/shop/releases/*/.liftlock/extensions/blog.version"
+    [stamp] = shop.host(2).base.glob(stamps)
+    stamp.unlink()
+    shop.host(1).cut()
+    job = await shop.carry_out(JobKind.INSPECT, instance="shop")
+    assert job.status is JobStatus.SUCCEEDED, job.error
+    found = await on_hosts(shop)
+    assert (found["web1"][0], found["web2"][0]) == ("installed", "degraded")
+    # The job that was to mend it fails on the other host: nothing of it is mended.
+    shop.host(1).mend()
+    (shop.shared(1) / "no-blog").touch()
+    assert (await install(shop, "2.0")).status is JobStatus.FAILED
+    assert (await on_hosts(shop))["web2"][0] == "degraded"

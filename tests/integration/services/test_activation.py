@@ -1,16 +1,20 @@
 """What jobs note about the set in service and about the router, and what that changes."""
 
+import json
+
 import pytest
 
-from app import services
+from app import services, store
 from app.domain.app_server import AppServerStatus
 from app.domain.event import EventType
+from app.domain.extension import ExtensionStatus
 from app.domain.job import JobKind, JobStatus
 from tests.support import deployments, factories
 from tests.support.deployments import (
     active_numbers,
     ask,
     claim,
+    execute,
     jobs_of,
     note_switch,
     note_way_back,
@@ -47,6 +51,36 @@ async def test_a_switch_puts_the_new_set_on_and_the_old_one_off(db, taken):
         EventType.APP_SERVER_ACTIVATED,
         EventType.ROUTE_APPLIED,
     ]
+
+
+async def test_an_extension_that_was_uninstalled_is_known_again_once_a_release_with_it_serves(
+    db, site, taken
+):
+    """And what is known of those that are still there stays."""
+    one = {"version": "1.0", "enabled": True, "settings": {}, "requires": []}
+    documents = [
+        {**one, "name": name, "source": {"package": name, "version": "1.0"}}
+        for name in ("gone", "kept")
+    ]
+    with_them = "UPDATE app_servers SET extensions = $1::jsonb WHERE number = 2"
+    await execute(db, with_them.replace("$1", f"'{json.dumps(documents)}'"))
+    async with db.transaction() as session:
+        await store.extensions.put(
+            session,
+            taken.job.instance_id,
+            name="kept",
+            source=documents[1]["source"],
+            version="2.0",
+            settings={},
+            requires=(),
+            status=ExtensionStatus.DISABLED,
+            job_id=taken.job.id,
+        )
+    for _ in range(2):
+        await note_switch(db, taken)
+    found = await services.extensions.list_page(db, "shop", after=None, limit=10)
+    told = [(one.extension.name, one.extension.version, one.extension.status) for one in found]
+    assert told == [("gone", "1.0", "enabled"), ("kept", "2.0", "disabled")]
 
 
 async def test_a_switch_that_is_noted_again_changes_nothing(db, taken):

@@ -12,6 +12,7 @@ from app.domain.extension_sighting import Sighting
 from app.domain.job import JobKind, JobStatus, Outcome
 from app.errors import Conflict, LostOwnership
 from app.models.base import new_id
+from app.services import beginning
 from app.services.extension_sightings import Seen
 from tests.support import factories
 from tests.support.deployments import claim, execute, jobs_of
@@ -36,7 +37,7 @@ async def server(db, site):
         "version": "1.0",
         "source": {"package": "Stars", "version": "1.0"},
         "enabled": True,
-        "settings": {},
+        "settings": {"APP": "stars"},
         "requires": [],
     }
     return await factories.add_app_server(
@@ -51,9 +52,10 @@ async def stars(db, site, server):
             session,
             site[1].id,
             name="stars",
-            source={"package": "Stars", "version": "1.0"},
-            version="1.0",
-            settings={"APP": "stars"},
+            # Newer than what serves, which an older app server is.
+            source={"package": "Stars", "version": "2.0", "sha256": "ab"},
+            version="2.0",
+            settings={"APP": "stars", "MODE": "new"},
             requires=(),
             status=ExtensionStatus.ENABLED,
             job_id=server.job_id,
@@ -286,11 +288,45 @@ async def test_a_site_is_looked_at_again_after_a_while(db, stars):
     assert await services.extension_looks.begin(db, EVERY) is not None
 
 
-@pytest.mark.parametrize("status", [ExtensionStatus.DISABLED, ExtensionStatus.FAILED])
-async def test_a_site_without_an_enabled_extension_is_not_looked_at(db, stars, status):
-    async with db.transaction() as session:
-        await store.extensions.set_status(session, stars.id, status=status, job_id=new_id())
+async def test_a_site_of_which_no_release_has_an_enabled_extension_is_not_looked_at(db, stars):
+    disabled = (
+        """UPDATE app_servers SET extensions = jsonb_set(extensions, '{0,enabled}', 'false')"""
+    )
+    await execute(db, disabled)
     assert await services.extension_looks.begin(db, EVERY) is None
+
+
+async def test_what_serves_is_looked_at_though_its_last_job_failed(db, stars):
+    failed = ExtensionStatus.FAILED
+    async with db.transaction() as session:
+        await store.extensions.set_status(session, stars.id, status=failed, job_id=new_id())
+    assert await services.extension_looks.begin(db, EVERY) is not None
+
+
+async def test_what_was_missing_from_a_release_that_serves_no_more_is_no_news(
+    db, site, stars, inspected
+):
+    await inspected(TORN)
+    await execute(db, "UPDATE app_servers SET is_active = false")
+    await factories.add_app_server(db, site[1], site[0], is_active=True)
+    assert await on_hosts(db) == []
+
+
+async def test_an_inspection_does_not_say_that_its_host_answers(db, site, inspected):
+    await execute(db, "UPDATE hosts SET status = 'unreachable'")
+    await inspected(NOBODY_COULD_LOOK)
+    async with db.transaction() as session:
+        assert (await store.hosts.get(session, site[0].id)).status == "unreachable"
+
+
+async def test_a_lock_by_hand_on_any_host_that_serves_is_heeded_at_the_claim(
+    db, queue, vault, site, stars
+):
+    other = await factories.add_host(db, name="beta")
+    await factories.add_app_server(db, site[1], other, is_active=True)
+    view = await factories.request(db, queue, vault, kind=JobKind.INSPECT, instance="shop")
+    taken = await claim(db, view.job)
+    assert {host.name for host in beginning.hosts_of(taken.work)} == {"alpha", "beta"}
 
 
 async def test_a_site_of_which_nothing_runs_keeps_nobody_from_the_next(db, stars):

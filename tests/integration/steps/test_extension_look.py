@@ -103,6 +103,27 @@ def test_a_package_that_is_gone_is_told_of(host: Host) -> None:
     assert "the folder package/static of tags cannot be read" in host.look().why
 
 
+def test_a_release_that_is_gone_is_told_of_and_not_made(host: Host) -> None:
+    shutil.rmtree(host.release)
+    for wanted in (FOLDERS, None):
+        found = host.look(wanted)
+        assert (found.has_stamp, found.why) == (False, f"there is no release {host.release}")
+    assert not host.release.exists()
+
+
+def test_without_its_stamp_it_is_incomplete_whatever_else_goes_wrong(host: Host) -> None:
+    (host.shell.base / extension.stamp_path(SITE, "tags")).unlink()
+    found = host.look(Media(folders="echo no python; exit 3", target="public/static"))
+    assert (found.has_stamp, found.why) == (False, "no python")
+
+
+def test_a_full_disk_says_nothing_of_the_files(host: Host) -> None:
+    full = "echo missing-folder; echo 'write error: No space left on device' >&2"
+    ran = host.ran(Media(folders=full, target="public/static"))
+    assert ran.exit_code != 0
+    assert extension_sighting.read(ran.facts, ABOUT) is None
+
+
 @pytest.mark.parametrize("text", ["0.9\n", "", None])
 def test_a_stamp_that_is_gone_or_another_is_found(host: Host, text: str | None) -> None:
     stamp = host.shell.base / extension.stamp_path(SITE, "tags")

@@ -30,7 +30,7 @@ MISSING = "AppServer 3: 1 file of taggit is not there as in the package:\nmissin
 DEGRADED = {
     **HOST,
     "status": "degraded",
-    "error": {"title": "Not all in place", "detail": MISSING, "hint": "Build it anew: install"},
+    "error": {"title": "Not all in place", "detail": MISSING, "hint": "Build it anew: install  x"},
 }
 BAD = {"name": "x", "version": "1", "error": {"title": "It raises"}}
 ADDED = ("extension.changed", {"name": "django-taggit", "version": "6.1.0", "status": "enabled"})
@@ -102,7 +102,7 @@ def test_one_that_is_degraded_is_enabled_and_shown_with_what_is_missing(cli, api
     assert "enabled  6.1.0    web-1 6.1.0, web-2 6.1.0 (degraded)" in listed
     shown = cli("extensions", "show", "shop", "stars").stdout
     assert "Not all in place" in shown
-    assert shown.endswith(f"\n{MISSING}\n  hint     Build it anew: install\n")
+    assert shown.endswith(f"\n{MISSING}\n  hint     Build it anew: install  x\n")
 
 
 def test_a_site_without_any_says_how_to_install_one(cli, api):

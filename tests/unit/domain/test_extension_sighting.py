@@ -37,6 +37,11 @@ def test_the_first_files_are_named_and_all_are_counted() -> None:
     assert (sighting.wrong, len(sighting.files), sighting.files[0]) == (12, 10, "missing: 0.js")
 
 
+def test_a_name_that_was_cut_is_left_out() -> None:
+    names = "\t".join(f"missing: {number}{'x' * 400}.js" for number in range(3))[:1_000]
+    assert [len(name) for name in found(media="3", said=names).files] == [413, 413]
+
+
 def test_what_a_host_says_is_shown_without_its_control_characters() -> None:
     assert found(media="1", said="missing: \x1ba.js\r").files == ("missing: a.js",)
     assert found(media="no", said="\x1bno folder").why == "no folder"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.support.diary import Diary, done, plan, run, step
 from tests.support.fake_host import Answer, FakeHost
 from worker.engine import Past, StepFailed
-from worker.remote.errors import HostUnreachable
+from worker.remote.errors import HostUnreachable, StepTimeout
 from worker.steps.step import Command, Stay
 
 LOOK = replace(step("look"), finds="dead_1")
@@ -24,6 +24,15 @@ async def test_a_line_that_broke_says_nothing_of_the_site():
     outcome = await run(plan(LOOK, SWITCH), host, Diary())
     assert (outcome.error.code, outcome.facts) == ("host-unreachable", {})
     assert "switch" not in host.scripts
+
+
+async def test_a_look_that_is_dispensable_stands_in_nobodys_way_whatever_its_host_does():
+    look = replace(LOOK, dispensable=True)
+    gone = FakeHost({"look": Answer(error=HostUnreachable("no answer", hint="ping"))})
+    late = FakeHost({"look": Answer(error=StepTimeout("too long", hint="look"))})
+    for host, facts in ((gone, {}), (late, {"dead_1": "yes"})):
+        outcome = await run(plan(look, SWITCH), host)
+        assert (outcome.error, outcome.facts, host.scripts[-1]) == (None, facts, "switch")
 
 
 async def test_a_look_that_is_answered_well_finds_nothing():

@@ -58,6 +58,8 @@ def test_what_is_enabled_is_looked_at_wherever_it_serves() -> None:
 def test_no_look_changes_anything_or_stands_in_the_way_of_the_next() -> None:
     looks = [step for step in planned(ONE).steps if isinstance(step.action, Command)]
     assert [step.finds for step in looks] == ["seen_1_blog_unseen", "seen_1_wiki_unseen"]
+    # Nor does a host that is away.
+    assert all(step.dispensable for step in looks)
     assert not any(step.undo for step in planned(ONE).steps)
 
 
