@@ -8,7 +8,7 @@ import pytest
 from app import services, store
 from app.domain.app_server import AppServerStatus, WrongState
 from app.domain.event import EventType
-from app.domain.extension import ExtensionStatus
+from app.domain.extension import Extension, ExtensionStatus, PackageSource
 from app.domain.extension_sighting import Sighting
 from app.domain.host_spec import HostSpec
 from app.domain.job import JobStatus, Outcome, StepStatus, lock_names
@@ -182,6 +182,8 @@ async def held(db, queue, vault):
             status=ExtensionStatus.ENABLED,
             job_id=lost.job.id,
         )
+        stars = Extension("stars", "1.0", PackageSource("stars", "1.0"))
+        await store.app_servers.set_extensions(session, _app_server(lost), [stars.document()])
     return lost
 
 
