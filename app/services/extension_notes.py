@@ -41,7 +41,9 @@ async def make(db: Database, job: Job) -> None:
         after = {one.name for one in found.change.after}
         for one in extension_facts.subjects(found):
             if one.name in after:
-                await _put(session, job, instance_id, one, ExtensionStatus.INSTALLING)
+                await present_extensions.keep(
+                    session, job, instance_id, one, ExtensionStatus.INSTALLING
+                )
 
 
 async def move_all(db: Database, job: Job, ids: Sequence[UUID], wanted: AppServerStatus) -> None:
@@ -60,7 +62,7 @@ async def change(db: Database, job: Job) -> None:
         subjects = extension_facts.subjects(found)
         for one in subjects:
             if one.name in after:
-                await _put(
+                await present_extensions.keep(
                     session,
                     job,
                     instance_id,
@@ -107,7 +109,7 @@ async def fail(
         status = (
             present_extensions.status_of(before) if before and undone else ExtensionStatus.FAILED
         )
-        row = await _put(session, job, job.instance_id, before or one, status)
+        row = await present_extensions.keep(session, job, job.instance_id, before or one, status)
         if one.name != found.subject.name and before and undone:
             continue
         await store.extensions.set_status(
@@ -190,22 +192,6 @@ async def _hosts(
         key: name for key, name in names.items() if (name == where if where else key == job.host_id)
     }
     return failed, {key: name for key, name in names.items() if key not in failed}
-
-
-async def _put(
-    session: AsyncSession, job: Job, instance_id: UUID, one: Extension, status: ExtensionStatus
-) -> Any:
-    return await store.extensions.put(
-        session,
-        instance_id,
-        name=one.name,
-        source=one.source.document(),
-        version=one.version,
-        settings=one.settings,
-        requires=one.requires,
-        status=status,
-        job_id=job.id,
-    )
 
 
 async def _tell(session: AsyncSession, job: Job, event: EventType, data: Mapping[str, Any]) -> None:

@@ -43,17 +43,24 @@ async def know_again(session: AsyncSession, job: Job, ids: Sequence[UUID]) -> No
     for server in await store.app_servers.list_by_ids(session, ids):
         for one in map(Extension.from_document, server.extensions):
             if await store.extensions.find(session, server.instance_id, one.name) is None:
-                await store.extensions.put(
-                    session,
-                    server.instance_id,
-                    name=one.name,
-                    source=one.source.document(),
-                    version=one.version,
-                    settings=one.settings,
-                    requires=one.requires,
-                    status=status_of(one),
-                    job_id=job.id,
-                )
+                await keep(session, job, server.instance_id, one, status_of(one))
+
+
+async def keep(
+    session: AsyncSession, job: Job, instance_id: UUID, one: Extension, status: ExtensionStatus
+) -> ExtensionRow:
+    """What the job knows of it, in the place of what was known."""
+    return await store.extensions.put(
+        session,
+        instance_id,
+        name=one.name,
+        source=one.source.document(),
+        version=one.version,
+        settings=one.settings,
+        requires=one.requires,
+        status=status,
+        job_id=job.id,
+    )
 
 
 def status_of(one: Extension) -> ExtensionStatus:
